@@ -1,0 +1,1 @@
+"""The client for applications that ask Nightlatch; imports nothing of the server."""
