@@ -1,0 +1,81 @@
+"""What every use case is handed: the ports, the site, and who calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from nightlatch.domain.ids import ENTROPY_BYTES, new_id
+from nightlatch.domain.policy.compiled import CompiledPolicy
+from nightlatch.domain.records import Application
+from nightlatch.ports.catalog import Catalog
+from nightlatch.ports.directory import Directory
+from nightlatch.ports.ephemeral import Ephemeral, WakeUps
+from nightlatch.ports.keys import Sealer, Signer, SlowHasher
+from nightlatch.ports.store import Store
+from nightlatch.ports.world import Clock, Entropy
+
+
+class Policies(Protocol):
+    """The policy in force, compiled once per version."""
+
+    async def current(self) -> CompiledPolicy: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Who we are to the outside. ``public_url`` has no trailing slash."""
+
+    public_url: str
+    issuer: str
+    organization: str = "Nightlatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The outside, as use cases see it. Made by bootstrap alone."""
+
+    store: Store
+    directory: Directory
+    catalog: Catalog
+    clock: Clock
+    entropy: Entropy
+    sealer: Sealer
+    signer: Signer
+    hasher: SlowHasher
+    ephemeral: Ephemeral
+    wakeups: WakeUps
+    policies: Policies
+    site: Site
+
+    def new_id(self, prefix: str, now: int) -> str:
+        """A fresh id of this type."""
+        return new_id(prefix, now, self.entropy.bytes(ENTROPY_BYTES))
+
+
+SCOPES = (
+    "authenticate",
+    "enroll",
+    "users:read",
+    "users:write",
+    "policy:read",
+    "policy:write",
+    "recovery:open",
+    "audit:read",
+    "admin",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. ``actor`` goes into every event: ``application:app_…``, ``person:usr_…``,
+    ``operator:cli:NAME`` or ``system``.
+    """
+
+    actor: str
+    application: Application | None = None
+    scopes: frozenset[str] = field(default_factory=frozenset)
+
+    def may(self, scope: str) -> bool:
+        """Whether the caller holds this scope, or all of them."""
+        return scope in self.scopes or "admin" in self.scopes

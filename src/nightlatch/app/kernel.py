@@ -1,0 +1,33 @@
+"""Load, decide, commit; a conflict decides again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from nightlatch.domain.errors import Throttled
+from nightlatch.ports.store import Change, Outcome, Snapshot, Store, UserKey
+
+T = TypeVar("T")
+
+ATTEMPTS = 4
+"""The first try and three repeats; who still loses is one of a crowd, and is told to wait."""
+
+Decided = tuple[Change | None, T]
+
+
+async def transact(
+    store: Store,
+    key: UserKey,
+    decide: Callable[[Snapshot], Awaitable[Decided[T]]],
+) -> T:
+    """Decide on a fresh snapshot until the change is stored or there is none to store.
+
+    ``decide`` may run several times and must do nothing outside; it raises a ``Refusal`` to
+    refuse. Raises ``Throttled`` when the root was changed under it each time.
+    """
+    for _ in range(ATTEMPTS):
+        change, answer = await decide(await store.load(key))
+        if change is None or await store.commit(change) is Outcome.APPLIED:
+            return answer
+    raise Throttled("Too many requests at once for the same account.", retry_after=1)

@@ -1,0 +1,339 @@
+"""What use cases are asked and what they answer: the wire's words, typed.
+
+Requests refuse unknown fields. Times are aware datetimes; ids are strings with their prefix.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from nightlatch.domain.factors.base import FactorKind
+from nightlatch.domain.records import (
+    AuthenticationStatus,
+    FactorStatus,
+    UserKind,
+    UserStatus,
+)
+
+T = TypeVar("T")
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something asked for."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Something answered."""
+
+
+class Page(Answer, Generic[T]):
+    """One page of a list; ``next_cursor`` is None on the last."""
+
+    data: list[T]
+    next_cursor: str | None = None
+
+
+# --- users ---------------------------------------------------------------------------------
+
+
+class NewUser(Request):
+    username: str
+    display_name: str | None = None
+    kind: UserKind = UserKind.PERSON
+    groups: list[str] = []
+    emails: list[str] = []
+    phones: list[str] = []
+    locale: str | None = None
+    owner: str | None = None
+    expires_at: dt.datetime | None = None
+    networks: list[str] = []
+
+
+class UserPatch(Request):
+    """Only what is sent changes; ``null`` clears what may be empty."""
+
+    display_name: str | None | UnsetType = UNSET
+    groups: list[str] | UnsetType = UNSET
+    emails: list[str] | UnsetType = UNSET
+    phones: list[str] | UnsetType = UNSET
+    locale: str | None | UnsetType = UNSET
+    owner: str | None | UnsetType = UNSET
+    expires_at: dt.datetime | None | UnsetType = UNSET
+    networks: list[str] | UnsetType = UNSET
+    status: Literal["active", "disabled"] | UnsetType = UNSET
+
+
+class AddressAnswer(Answer):
+    value: str
+    verified_at: dt.datetime | None
+
+
+class UserAnswer(Answer):
+    id: str
+    username: str
+    display_name: str | None
+    kind: UserKind
+    groups: list[str]
+    emails: list[AddressAnswer]
+    phones: list[AddressAnswer]
+    locale: str | None
+    owner: str | None
+    expires_at: dt.datetime | None
+    networks: list[str]
+    status: UserStatus
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+# --- factors -------------------------------------------------------------------------------
+
+
+class NewFactor(Request):
+    """``secret`` (Base32) imports an existing one; the parameters are for apps that need them."""
+
+    kind: FactorKind
+    label: str | None = None
+    approval: str | None = None
+    secret: str | None = None
+    algorithm: Literal["SHA1", "SHA256", "SHA512"] = "SHA1"
+    digits: int = 6
+    period: int = 30
+
+
+class Enrollment(Answer):
+    """Shown this once."""
+
+    uri: str
+    secret: str
+    qr_svg: str
+    qr_png: str
+
+
+class FactorAnswer(Answer):
+    id: str
+    kind: FactorKind
+    status: FactorStatus
+    label: str | None
+    created_at: dt.datetime
+    activated_at: dt.datetime | None
+    last_used_at: dt.datetime | None
+    expires_at: dt.datetime | None
+    codes_left: int | None = None
+
+
+class EnrolledFactor(FactorAnswer):
+    enrollment: Enrollment
+
+
+class ActivatedFactor(FactorAnswer):
+    """``backup_codes`` only with a user's first activation, shown this once."""
+
+    backup_codes: list[str] | None = None
+
+
+class Activation(Request):
+    code: str
+
+
+class FactorPatch(Request):
+    label: str | None
+
+
+class Resynchronization(Request):
+    code: str
+    next_code: str
+
+
+class NewBackupCodes(Request):
+    approval: str | None = None
+
+
+class BackupCodes(Answer):
+    backup_codes: list[str]
+
+
+# --- authentications -----------------------------------------------------------------------
+
+
+class ContextIn(Request):
+    """``ip`` is required: what is missing is never taken for safe."""
+
+    ip: str
+    user_agent: str | None = None
+    device_token: str | None = None
+
+
+class NewAuthentication(Request):
+    user: str | NewUser
+    context: ContextIn
+    action: str = "login"
+    action_details: dict[str, Any] | None = None
+    acr: str | None = None
+    first_factor: Literal["pwd", "none"] | None = None
+    return_url: str | None = None
+    state: str | None = None
+
+
+class ReasonAnswer(Answer):
+    code: str
+    rule: str | None
+    effect: str
+    detail: str
+
+
+class OfferedFactor(Answer):
+    id: str
+    kind: FactorKind
+    label: str | None
+    hint: str | None
+
+
+class AuthenticationAnswer(Answer):
+    id: str
+    user: str
+    decision: Literal["allow", "challenge", "enroll", "deny"]
+    status: AuthenticationStatus
+    acr_required: str
+    reasons: list[ReasonAnswer]
+    factors: list[OfferedFactor]
+    grace_ends_at: dt.datetime | None
+    expires_at: dt.datetime
+    prompt_url: str | None
+    assertion: str | None
+    device_token: str | None
+    reason: str | None | UnsetType = UNSET
+
+
+class NewChallenge(Request):
+    factor: str
+
+
+class ChallengeAnswer(Answer):
+    id: str
+    kind: FactorKind
+    factor: str
+    expires_at: dt.datetime
+
+
+class NewVerification(Request):
+    code: str | None = None
+    credential: dict[str, Any] | None = None
+    factor: str | None = None
+    remember_device: bool = False
+
+
+Rejection = Literal["wrong_code", "replayed", "expired", "throttled", "no_such_factor"]
+
+
+class VerificationAnswer(Answer, omit_defaults=True):
+    """Approved: with ``assertion``, ``device_token`` and ``factor``. Rejected: this attempt's
+    ``reason``; ``retry_after`` in whole seconds where it was throttled.
+    """
+
+    status: Literal["approved", "rejected"]
+    assertion: str | None = None
+    device_token: str | None = None
+    factor: str | None = None
+    reason: str | None = None
+    retry_after: int | None = None
+    backup_codes_left: int | None = None
+
+
+class OneShot(Request):
+    """``POST /v1/verify``: decision and verification in one call."""
+
+    user: str
+    code: str
+    context: ContextIn
+    factor: str | None = None
+    action: str = "login"
+    acr: str | None = None
+    first_factor: Literal["pwd", "none"] | None = None
+
+
+class OneShotAnswer(VerificationAnswer):
+    decision: Literal["allow", "challenge", "enroll", "deny"]
+    id: str
+
+
+class ResultRequest(Request):
+    code: str
+
+
+class ResultAnswer(Answer, omit_defaults=True):
+    status: Literal["approved", "rejected"]
+    assertion: str | None = None
+    device_token: str | None = None
+    reason: str | None = None
+
+
+# --- links, devices, policy, audit ---------------------------------------------------------
+
+
+class PortalLink(Answer):
+    url: str
+    expires_at: dt.datetime
+
+
+class DeviceAnswer(Answer):
+    id: str
+    application: str
+    user_agent: str | None
+    remembered: bool
+    created_at: dt.datetime
+    last_seen_at: dt.datetime
+
+
+class PolicyAnswer(Answer):
+    """``document`` is the text as it was written; version 0 is the built-in default."""
+
+    version: int
+    document: str
+    created_at: dt.datetime | None
+    actor: str | None
+    weakens: list[str] = []
+
+
+class EventAnswer(Answer):
+    seq: int
+    id: str
+    at: dt.datetime
+    type: str
+    actor: str
+    user: str | None
+    application: str | None
+    authentication: str | None
+    factor: str | None
+    factor_kind: str | None
+    outcome: Literal["success", "failure", "info"]
+    reason: str | None
+    data: dict[str, Any]
+    personal: dict[str, Any] | None
+
+
+class NewApplication(Request):
+    name: str
+    scopes: list[str] = ["authenticate"]
+    return_urls: list[str] = []
+    first_factor: Literal["pwd", "none"] | None = None
+
+
+class ApplicationAnswer(Answer):
+    id: str
+    name: str
+    scopes: list[str]
+    return_urls: list[str]
+    first_factor: Literal["pwd", "none"] | None
+    created_at: dt.datetime
+    revoked_at: dt.datetime | None
+
+
+class CreatedApplication(Answer):
+    """Printed once: ``api_key`` is kept as a hash only."""
+
+    id: str
+    api_key: str
