@@ -1,0 +1,1 @@
+"""What the hosted prompt can do, one use case a file."""
