@@ -135,7 +135,8 @@ class Authentication(Record):
     """One attempt of one user at one application, from the decision to the assertion.
 
     ``root`` is the user, or this row itself when nobody of that name exists; then ``user_id``
-    is a decoy that looks like any other.
+    is a decoy that looks like any other. ``device_hash`` is of the device token that came with
+    it; ``device_known`` tells the throttle's lane.
     """
 
     id: str
@@ -150,7 +151,9 @@ class Authentication(Record):
     first_factor: str | None = None
     ip: str
     user_agent: str | None = None
-    device_id: str | None = None
+    device_hash: bytes | None = None
+    device_known: bool = False
+    remember_device: bool = False
     decision: str
     reasons: list[dict[str, Any]] = []
     allowed_kinds: tuple[str, ...] = ()
@@ -192,6 +195,7 @@ class Device(Record):
     """A browser or app seen before, known by the hash of its token.
 
     The predecessor of the token works until ``previous_until``; its use after that is theft.
+    ``proved_at``: when a factor was last proved from it; without one it is no known device.
     """
 
     id: str
@@ -200,6 +204,7 @@ class Device(Record):
     token_hash: bytes
     previous_hash: bytes | None = None
     previous_until: int = 0
+    proved_at: int | None = None
     remembered_at: int | None = None
     user_agent: str | None = None
     created_at: int
