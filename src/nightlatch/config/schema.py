@@ -1,0 +1,83 @@
+"""What may be written in a configuration, and what passed every check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from nightlatch.domain.brand import Brand
+
+
+class BrandSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The ``[brand]`` section."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=60, description="what people read on our pages")] = "Nightlatch"
+    logo: Annotated[str | None, Meta(description="an https:// or data:image/… address of a square picture")] = None
+    accent: Annotated[str, Meta(description="#RRGGBB, at least 4.5:1 on the light surfaces")] = "#1D4E89"
+    help_url: Annotated[str | None, Meta(description="an https:// page that helps people")] = None
+    help_phone: Annotated[
+        Annotated[str, Meta(max_length=40)] | None,
+        Meta(description="a phone number that helps people"),
+    ] = None
+
+
+class GivenSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be written, with what is meant where nothing is."""
+
+    database_url: Annotated[str | None, Meta(description="sqlite:///PATH or postgresql://USER@HOST/NAME")] = None
+    database_direct_url: Annotated[
+        str | None,
+        Meta(description="the same PostgreSQL past PgBouncer, for LISTEN and migrations"),
+    ] = None
+    valkey_url: Annotated[str | None, Meta(description="valkey://HOST:PORT/NUMBER, for several nodes")] = None
+    data_dir: Annotated[str | None, Meta(description="where SQLite and the key file are kept")] = None
+    public_url: Annotated[
+        str | None, Meta(description="where people reach us: https://HOST, http on loopback only")
+    ] = None
+    issuer: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=60)] | None,
+        Meta(description="what authenticator apps show; without ':'"),
+    ] = None
+    trusted_proxies: Annotated[tuple[str, ...], Meta(description="networks whose X-Forwarded-For counts")] = ()
+    host: Annotated[str, Meta(min_length=1, description="the address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="a port, 0 to 65535")] = 8080
+    workers: Annotated[int, Meta(ge=1, le=256, description="server processes, 1 to 256")] = 1
+    key_file: Annotated[str | None, Meta(description="the file of the key-encryption key")] = None
+    key: Annotated[str | None, Meta(description="the key-encryption key itself; environment only")] = None
+    metrics_token: Annotated[
+        Annotated[str, Meta(min_length=16)] | None,
+        Meta(description="the bearer token of /metrics, from 16 letters"),
+    ] = None
+    brand: BrandSettings = BrandSettings()
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings that passed every check. Paths are absolute; ``public_url`` has no final slash."""
+
+    database_url: str
+    database_direct_url: str | None
+    valkey_url: str | None
+    data_dir: Path
+    public_url: str
+    issuer: str
+    trusted_proxies: tuple[str, ...]
+    host: str
+    port: int
+    workers: int
+    key_file: Path
+    key: str | None
+    metrics_token: str | None
+    brand: Brand
+    file: Path | None = None
+
+    @property
+    def sqlite(self) -> bool:
+        """Whether the database is SQLite."""
+        return self.database_url.startswith("sqlite:")
+
+    def __repr__(self) -> str:
+        """Without passwords and keys, since settings end up in logs and tracebacks (K3)."""
+        return f"Settings(data_dir={str(self.data_dir)!r}, public_url={self.public_url!r})"
