@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 
@@ -19,11 +20,34 @@ class Ephemeral(Protocol):
     async def increment(self, key: str, *, by: int = 1, ttl: int) -> int: ...
 
 
+class Subscription(Protocol):
+    """A place to wait for one key, from the moment that ``subscribe`` was entered."""
+
+    async def wait(self, timeout: int) -> bool:
+        """Wait at most ``timeout`` µs; True when woken since the last wait (or the subscription).
+
+        Holds no database connection.
+        """
+        ...
+
+
 class WakeUps(Protocol):
-    """A hint that something changed. Subscribe, then read; read again on wake and on time-out."""
+    """A hint that something changed.
+
+    ``async with wake_ups.subscribe(key) as changed:`` first, then read, then ``changed.wait``; read
+    again on wake and on time-out. Reading before subscribing would miss what happens between.
+    """
 
     async def notify(self, key: str) -> None: ...
 
-    async def wait(self, key: str, timeout: int) -> bool:
-        """Wait at most ``timeout`` µs; True when woken. Holds no database connection."""
+    def subscribe(self, key: str) -> AbstractAsyncContextManager[Subscription]: ...
+
+
+class LocalWakeUps(WakeUps, Protocol):
+    """Wake-ups of this process alone, which those of many processes feed."""
+
+    def wake(self, key: str) -> None: ...
+
+    def wake_all(self) -> None:
+        """After a lost connection nobody knows what was missed: everybody reads again."""
         ...
