@@ -1,7 +1,7 @@
 """Sealing at rest: AES-256-GCM (NIST SP 800-38D), each value bound to the place where it is kept.
 
-A sealed value is ``version (1) · length of key id (1) · key id · nonce (12) · ciphertext and tag``. Header and place are
-the associated data, so a value that was moved to another row, user or column does not open.
+A sealed value is ``version (1) · length of key id (1) · key id · nonce (12) · ciphertext and tag``. Header and
+place are the associated data, so a value that was moved to another row, user or column does not open.
 """
 
 from __future__ import annotations

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
-from typing import Literal
 
 from nightlatch.domain.factors.base import WrongCode, typed_digits
+from nightlatch.domain.factors.parameters import Algorithm
 from nightlatch.domain.factors.seed import SHORTEST_SECRET_BYTES, checked
-
-Algorithm = Literal["SHA1", "SHA256", "SHA512"]
-Digits = Literal[6, 7, 8]
 
 LOOK_AHEAD = 10
 """Counters tried beyond the stored one, for button presses that never arrived (RFC 4226 §7.4)."""

@@ -13,7 +13,7 @@ SHORTEST_SECRET_BYTES = 16
 """The least that is accepted from elsewhere: 128 bits, RFC 4226 §4 R6."""
 
 LONGEST_SECRET_BYTES = 128
-"""The block size of SHA-512; HMAC shortens anything longer (RFC 2104 §2), so more would promise what it does not keep."""
+"""The block size of SHA-512: HMAC hashes a longer key down (RFC 2104 §2), so that more would gain nothing."""
 
 _SEPARATORS = re.compile(r"[\s\-]+")
 _BASE32 = re.compile(r"[A-Za-z2-7]*")

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import hmac
 
-import msgspec
-
 from nightlatch.domain.factors.base import Replayed, WrongCode
-from nightlatch.domain.factors.hotp import Algorithm, Digits, truncated, typed_value
+from nightlatch.domain.factors.hotp import truncated, typed_value
+from nightlatch.domain.factors.otpauth import OtpauthUri, build
+from nightlatch.domain.factors.parameters import DEFAULT, MAX_PERIOD, PERIOD, TotpParameters
 from nightlatch.domain.factors.seed import InvalidSecret, decode_secret, encode_secret, secret_from
 from nightlatch.domain.time import SECOND
 
@@ -38,37 +38,11 @@ __all__ = [
     "step_at",
 ]
 
-PERIOD = 30
-"""Seconds in a time step (RFC 6238 §5.2)."""
-
-MAX_PERIOD = 120
-"""The longest step, in seconds: a time-based code must change every two minutes (NIST SP 800-63B-4 §3.1.4.1)."""
-
 WINDOW = 1
 """Steps accepted on each side of the present one, for clocks that drift (RFC 6238 §5.2: at most one)."""
 
 MAX_WINDOW = 10
 """The widest window that a caller may ask for; each step in it is one more code that a guess can hit."""
-
-
-class TotpParameters(msgspec.Struct, frozen=True):
-    """How codes are made. ``period`` is in seconds, 1 to 120. Raises ``ValueError`` for values that are refused."""
-
-    algorithm: Algorithm = "SHA1"
-    digits: Digits = 6
-    period: int = PERIOD
-
-    def __post_init__(self) -> None:
-        if self.algorithm not in ("SHA1", "SHA256", "SHA512"):
-            raise ValueError("algorithm must be SHA1, SHA256 or SHA512")
-        if self.digits not in (6, 7, 8):
-            raise ValueError("digits must be 6, 7 or 8")
-        if not 1 <= self.period <= MAX_PERIOD:
-            raise ValueError(f"period must be 1 to {MAX_PERIOD} seconds")
-
-
-DEFAULT = TotpParameters()
-"""What every authenticator app understands; some ignore anything else."""
 
 
 def step_at(now: int, params: TotpParameters = DEFAULT) -> int:
@@ -117,15 +91,11 @@ def match(
     return found
 
 
-def provisioning_uri(
-    secret: str | bytes, *, issuer: str, account: str, params: TotpParameters = DEFAULT
-) -> str:
+def provisioning_uri(secret: str | bytes, *, issuer: str, account: str, params: TotpParameters = DEFAULT) -> str:
     """The ``otpauth://`` address that an app scans. ``secret`` is Base32, or its bytes.
 
     Raises ``InvalidSecret``, and ``InvalidUri`` for an issuer or account that an app could misread.
     """
-    from nightlatch.domain.factors.otpauth import OtpauthUri, build
-
     return build(
         OtpauthUri(
             kind="totp",
