@@ -1,0 +1,35 @@
+"""The audit events that there are. The reference in the documentation is made from this table.
+
+The grammar is ``thing:what_happened``. Pages, exports and alerts rely on these names: they are added, never changed.
+"""
+
+from __future__ import annotations
+
+EVENT_TYPES: dict[str, str] = {
+    "user:created": "A user was created.",
+    "user:changed": "A user's fields were changed; `data.fields` names them.",
+    "user:disabled": "A user was disabled, and all devices were revoked.",
+    "user:enabled": "A disabled user may sign in again.",
+    "user:deleted": "A user was deleted: factors, devices and personal data are gone, the name stays taken.",
+    "factor:enrolled": "A factor was begun; it does not count before it is activated.",
+    "factor:activated": "A factor was proved for the first time, and counts from now on.",
+    "factor:activation_failed": "A pending factor was answered wrongly; `reason` says how.",
+    "factor:renamed": "A factor's label was changed.",
+    "factor:removed": "A factor was removed, and all devices were revoked.",
+    "factor:resynchronized": "A HOTP factor's counter was moved on by two codes in a row.",
+    "factor:resynchronization_failed": "Two codes in a row did not match a HOTP factor.",
+    "backup_codes:created": "A set of backup codes was made; an earlier set is dead.",
+    "approval:refused": "A change of factors was asked for without its owner's fresh approval.",
+    "device:revoked": "A device was revoked; `data.devices` names those that were revoked together.",
+    "device:stolen_token": "The predecessor of a device token was used after its time: the device was revoked.",
+    "application:created": "An application was registered, with its first key.",
+    "application:revoked": "An application was revoked, with its keys.",
+    "key:rotated": "An application got a new key; the old one is dead.",
+    "policy:applied": "A policy document was put in force; `data.weakens` lists what it makes weaker.",
+    "portal_link:created": "A one-time link to a person's own page was made.",
+    "authentication:created": "A sign-in was asked for; `data.decision` says what policy decided.",
+    "authentication:approved": "A sign-in was approved.",
+    "authentication:rejected": "A sign-in was rejected; `reason` says why.",
+    "authentication:cancelled": "A sign-in was given up.",
+    "authentication:skipped": "Setting up a factor was put off, within the time that policy grants.",
+}
