@@ -10,6 +10,7 @@ from nightlatch.domain.errors import FieldProblem, Invalid
 
 V = TypeVar("V")
 W = TypeVar("W")
+D = TypeVar("D")
 
 # Cc, Cs, Cn: would forge or break a line, or have no agreed form. Zl, Zp: line breaks by another name.
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
@@ -37,13 +38,21 @@ class Problems:
         """Note a problem with the field at this JSON pointer (RFC 6901)."""
         self._found.append(FieldProblem(pointer, code, detail, nearest))
 
-    def take(self, pointer: str, check: Callable[[V], W], value: V, otherwise: W) -> W:
+    def take(self, pointer: str, check: Callable[[V], W], value: V, otherwise: D) -> W | D:
         """The checked value; or ``otherwise``, with the problem noted."""
         try:
             return check(value)
         except BadField as bad:
             self.add(pointer, bad.code, bad.detail, bad.nearest)
             return otherwise
+
+    def optional(self, pointer: str, check: Callable[[V], W], value: V | None) -> W | None:
+        """The checked value, or None where there is none or it was refused."""
+        return None if value is None else self.take(pointer, check, value, None)
+
+    def none_below(self, *pointers: str) -> bool:
+        """Whether nothing is wrong with these fields, so that rules between them may be asked."""
+        return not any(problem.pointer.startswith(pointers) for problem in self._found)
 
     def each(self, pointer: str, check: Callable[[V], W], values: Iterable[V], most: int) -> tuple[W, ...]:
         """The checked values in order, without repeats; at most so many."""
