@@ -41,7 +41,7 @@ class Address(msgspec.Struct, frozen=True):
     verified_at: int | None = None
 
 
-class User(Record):
+class User(Record, kw_only=True):
     """A person or a service account. Root: itself."""
 
     id: str
@@ -62,7 +62,7 @@ class User(Record):
     updated_at: int
 
 
-class Application(Record):
+class Application(Record, kw_only=True):
     """A relying party. Root: itself."""
 
     id: str
@@ -73,7 +73,7 @@ class Application(Record):
     revoked_at: int | None = None
 
 
-class ApiKey(Record):
+class ApiKey(Record, kw_only=True):
     """A key of an application, known by its SHA-256. Root: the application."""
 
     hash: bytes
@@ -90,7 +90,7 @@ class FactorStatus(StrEnum):
     ACTIVE = "active"
 
 
-class Factor(Record):
+class Factor(Record, kw_only=True):
     """One authenticator of a user. ``sealed`` holds its secret, ``public`` its parameters."""
 
     id: str
@@ -105,7 +105,7 @@ class Factor(Record):
     expires_at: int | None = None
 
 
-class FactorState(Record):
+class FactorState(Record, kw_only=True):
     """What must not race: the accepted step or counter, and the throttle.
 
     ``counter``: last accepted TOTP step, next HOTP counter, or bit mask of used backup codes.
@@ -131,7 +131,7 @@ class AuthenticationStatus(StrEnum):
     EXPIRED = "expired"
 
 
-class Authentication(Record):
+class Authentication(Record, kw_only=True):
     """One attempt of one user at one application, from the decision to the assertion.
 
     ``root`` is the user, or this row itself when nobody of that name exists; then ``user_id``
@@ -148,7 +148,7 @@ class Authentication(Record):
     action_details: dict[str, Any] | None = None
     acr_requested: str | None = None
     acr_required: str = "aal2"
-    first_factor: str | None = None
+    first_factor: Literal["pwd", "none"] | None = None
     ip: str
     user_agent: str | None = None
     device_hash: bytes | None = None
@@ -178,7 +178,7 @@ class Authentication(Record):
     expires_at: int
 
 
-class Challenge(Record):
+class Challenge(Record, kw_only=True):
     """One use of one factor inside an authentication."""
 
     id: str
@@ -191,7 +191,7 @@ class Challenge(Record):
     used_at: int | None = None
 
 
-class Device(Record):
+class Device(Record, kw_only=True):
     """A browser or app seen before, known by the hash of its token.
 
     The predecessor of the token works until ``previous_until``; its use after that is theft.
@@ -212,7 +212,7 @@ class Device(Record):
     revoked_at: int | None = None
 
 
-class SeenNetwork(Record):
+class SeenNetwork(Record, kw_only=True):
     """A network prefix from which this user proved a factor."""
 
     user_id: str
@@ -229,7 +229,7 @@ class TicketKind(StrEnum):
     PORTAL_SESSION = "portal_session"
 
 
-class Ticket(Record):
+class Ticket(Record, kw_only=True):
     """Something that opens a door once (or for a while): kept as the SHA-256 of its token."""
 
     hash: bytes
@@ -245,7 +245,7 @@ class Ticket(Record):
     used_at: int | None = None
 
 
-class PolicyVersion(Record):
+class PolicyVersion(Record, kw_only=True):
     """A policy document as it was written. Root: ``policy``, whose version it carries."""
 
     version: int
@@ -254,7 +254,7 @@ class PolicyVersion(Record):
     created_at: int
 
 
-class DataKey(Record):
+class DataKey(Record, kw_only=True):
     """A data key wrapped by the key-encryption key. Root: ``keys``."""
 
     id: str
@@ -263,7 +263,7 @@ class DataKey(Record):
     retired_at: int | None = None
 
 
-class SigningKey(Record):
+class SigningKey(Record, kw_only=True):
     """An ES256 key that signs assertions, its private part sealed. Root: ``keys``."""
 
     kid: str
@@ -273,7 +273,7 @@ class SigningKey(Record):
     retired_at: int | None = None
 
 
-class IdempotentAnswer(Record):
+class IdempotentAnswer(Record, kw_only=True):
     """What a POST with this ``Idempotency-Key`` answered. Root: itself (``idk_`` + hash).
 
     ``status`` 0 means that the first request still runs. An answer that holds a secret is never
@@ -289,7 +289,7 @@ class IdempotentAnswer(Record):
     expires_at: int
 
 
-class Event(Record):
+class Event(Record, kw_only=True):
     """An audit event. Holds ids; ``personal`` is sealed under the user's own audit key."""
 
     id: str
