@@ -29,10 +29,12 @@ def claims(
     action_hash: str | None,
     authentication: str,
     jti: str,
+    ends: int | None = None,
 ) -> dict[str, Any]:
     """The claims, ready to be signed. ``now`` and ``auth_time`` are instants (µs); claims are in whole seconds.
 
-    ``audience`` is the application's id, ``subject`` the user's. A claim about which nothing is known is left out, and
+    ``ends`` (µs) is the end of its life, never past ``LIFETIME`` from now: a policy's ``max_age``
+    or an approval that is told later shortens it. ``audience`` is the application's id, ``subject`` the user's. A claim about which nothing is known is left out, and
     a reader takes what is missing for the weakest (E8). Raises ``ValueError`` for an ``amr`` that is not registered,
     a proof from the future, or ``mfa`` beside an ``acr`` that does not bear it out.
     """
@@ -49,7 +51,7 @@ def claims(
         "sub": subject,
         "preferred_username": username,
         "iat": issued,
-        "exp": issued + LIFETIME // SECOND,
+        "exp": min(now + LIFETIME, ends or now + LIFETIME) // SECOND,
         "auth_time": auth_time // SECOND,
         "acr": acr.value,
         "amr": list(amr),

@@ -1,0 +1,379 @@
+"""One attempt begins: policy decides, and the answer says why."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from nightlatch.app.approving import approved, assertion_of, trace
+from nightlatch.app.context import Caller, Ports
+from nightlatch.app.deciding import (
+    Asked,
+    Recognized,
+    asked,
+    evaluate,
+    offer,
+    offered,
+    recognize,
+    theft,
+)
+from nightlatch.app.events import make_event
+from nightlatch.app.kernel import transact
+from nightlatch.app.messages import AuthenticationAnswer, NewAuthentication, NewUser, ReasonAnswer
+from nightlatch.app.prompt.open import issue_prompt
+from nightlatch.app.users.create import new_user_record
+from nightlatch.app.users.reference import user_key
+from nightlatch.domain.assurance import Assurance, assess
+from nightlatch.domain.errors import FieldProblem, Forbidden, Invalid
+from nightlatch.domain.ids import AUTHENTICATION, USER, new_id
+from nightlatch.domain.policy.decision import Decision
+from nightlatch.domain.records import (
+    Application,
+    Authentication,
+    AuthenticationStatus,
+    Event,
+    Record,
+    User,
+    UserKind,
+    UserStatus,
+)
+from nightlatch.domain.time import MINUTE, moment
+from nightlatch.ports.store import Change, Duplicate, Snapshot, UserKey
+
+LIFE = 10 * MINUTE
+_ACTION = re.compile(r"[a-z][a-z0-9_.:-]{0,63}")
+_STATE = re.compile(r"[\x21-\x7e]{1,512}")
+MAX_DETAILS = 16 * 1024
+
+
+async def authenticate(
+    ports: Ports, caller: Caller, request: NewAuthentication
+) -> AuthenticationAnswer:
+    """Decide on one attempt of a user at the caller's application.
+
+    An unknown name gets the shape and the work of a person without factors, and never an
+    assertion (H6). Raises ``Invalid``, ``Forbidden``, ``Throttled``, ``Unavailable``.
+    """
+    application = require_application(caller)
+    check_request(application, request)
+    ask = asked(
+        application,
+        request.context,
+        action=request.action,
+        acr=request.acr,
+        first_factor=request.first_factor,
+    )
+    new_user = _inline_user(ports, caller, request.user)
+    started = await _started(ports, caller, request, ask, new_user)
+    return started.answer(ports)
+
+
+def require_application(caller: Caller) -> Application:
+    """Authentications belong to the application that made them."""
+    if caller.application is None:
+        raise Forbidden("Only an application starts authentications.")
+    return caller.application
+
+
+def check_request(application: Application, request: NewAuthentication) -> None:
+    """Every field that is wrong, at once."""
+    problems = list(problems_of_action(request.action, request.acr))
+    details = request.action_details
+    if details is not None and len(msgspec.json.encode(details)) > MAX_DETAILS:
+        problems.append(FieldProblem("/action_details", "too_long", "At most 16 KiB of JSON."))
+    if request.return_url is not None:
+        if request.return_url not in application.return_urls:
+            problems.append(
+                FieldProblem(
+                    "/return_url",
+                    "not_registered",
+                    "Register this exact address with the application first.",
+                )
+            )
+        if request.state is None:
+            problems.append(
+                FieldProblem("/state", "required", "A return_url needs the state of its session.")
+            )
+    if request.state is not None and not _STATE.fullmatch(request.state):
+        problems.append(
+            FieldProblem("/state", "invalid_state", "1 to 512 printable ASCII characters.")
+        )
+    if problems:
+        raise Invalid(fields=tuple(problems))
+
+
+def problems_of_action(action: str, acr: str | None) -> list[FieldProblem]:
+    """What is wrong with an action's name and a requested level."""
+    problems = []
+    if not _ACTION.fullmatch(action):
+        problems.append(
+            FieldProblem(
+                "/action", "invalid_action", "Lower-case letters, digits, _ . : - and at most 64."
+            )
+        )
+    levels = [level.value for level in Assurance]
+    if acr is not None and acr not in levels:
+        problems.append(FieldProblem("/acr", "unknown_acr", f"One of {', '.join(levels)}."))
+    return problems
+
+
+def _inline_user(ports: Ports, caller: Caller, who: str | NewUser) -> User | None:
+    if isinstance(who, str):
+        return None
+    if not caller.may("users:write"):
+        raise Forbidden(
+            "Creating a person here needs the scope users:write.", code="missing_scope"
+        )
+    return new_user_record(ports, ports.clock.now(), who)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A stored authentication with what is told once."""
+
+    authentication: Authentication
+    user: User | None
+    snapshot: Snapshot
+    device_token: str | None
+    prompt_url: str | None
+    now: int
+
+    def answer(self, ports: Ports) -> AuthenticationAnswer:
+        """The wire's shape."""
+        return answer_of(
+            ports,
+            self.authentication,
+            self.snapshot,
+            self.now,
+            user=self.user,
+            device_token=self.device_token,
+            prompt_url=self.prompt_url,
+        )
+
+
+async def _started(
+    ports: Ports, caller: Caller, request: NewAuthentication, ask: Asked, new_user: User | None
+) -> Started:
+    who = request.user if isinstance(request.user, str) else request.user.username
+    key = msgspec.structs.replace(
+        user_key(who),
+        device=ask.device_hash,
+        device_application=ask.application.id,
+        network=ask.network,
+    )
+
+    async def decide(snapshot: Snapshot) -> tuple[Change, Started]:
+        return await _decide(ports, caller, request, ask, new_user, snapshot)
+
+    try:
+        return await transact(ports.store, key, decide)
+    except Duplicate:
+        # Somebody created the same name meanwhile; now it is known.
+        return await transact(ports.store, key, decide)
+
+
+async def _decide(
+    ports: Ports,
+    caller: Caller,
+    request: NewAuthentication,
+    ask: Asked,
+    new_user: User | None,
+    snapshot: Snapshot,
+) -> tuple[Change, Started]:
+    now = ports.clock.now()
+    created = new_user if snapshot.user is None else None
+    if created is not None:
+        snapshot = Snapshot(root=created.id, version=0, user=created)
+    policy = await ports.policies.current()
+    seen = recognize(snapshot.device, ask.device_hash, now)
+    decision = evaluate(policy, snapshot, ask, seen, now)
+    authentication = begin(ports, ask, snapshot, seen, decision, now, named=_name(request))
+    authentication = msgspec.structs.replace(
+        authentication,
+        action_details=request.action_details,
+        return_url=request.return_url if decision.outcome != "allow" else None,
+        state=request.state,
+    )
+    puts, events = theft(ports, caller, snapshot, seen, now)
+    new: list[Record] = [created] if created else []
+    user = started_grace(snapshot.user, decision, now)
+    if user is not snapshot.user and user is not None:
+        puts = (*puts, user) if created is None else puts
+        new = [user] if created else new
+    token, url = None, None
+    if decision.outcome == "allow":
+        authentication = approved(
+            ports, authentication, assess((), ask.first_factor), now
+        )
+        if user is not None and user.kind is UserKind.PERSON:
+            token, left = trace(ports, authentication, seen.device, now)
+            puts = (*puts, *left)
+    if authentication.return_url is not None:
+        url, ticket = issue_prompt(ports, now, authentication)
+        new.append(ticket)
+    new.append(authentication)
+    events = (*events, decided_event(ports, caller, authentication, user, decision, now))
+    change = Change(
+        root=authentication.root,
+        expected=snapshot.version if snapshot.user else 0,
+        puts=puts,
+        new=tuple(new),
+        events=events,
+    )
+    return change, Started(authentication, user, snapshot, token, url, now)
+
+
+def _name(request: NewAuthentication) -> str:
+    return request.user if isinstance(request.user, str) else request.user.username
+
+
+def begin(
+    ports: Ports,
+    ask: Asked,
+    snapshot: Snapshot,
+    seen: Recognized,
+    decision: Decision,
+    now: int,
+    *,
+    named: str,
+) -> Authentication:
+    """The authentication as policy decided it, not yet answered."""
+    id_ = ports.new_id(AUTHENTICATION, now)
+    user = snapshot.user
+    if user is not None and user.status is UserStatus.DELETED:
+        user = None
+    status = {
+        "allow": AuthenticationStatus.APPROVED,
+        "deny": AuthenticationStatus.REJECTED,
+    }.get(decision.outcome, AuthenticationStatus.PENDING)
+    return Authentication(
+        id=id_,
+        root=user.id if user else id_,
+        user_id=user.id if user else decoy_id(ports, named),
+        user_known=user is not None,
+        application_id=ask.application.id,
+        action=ask.action,
+        acr_requested=ask.acr,
+        acr_required=decision.acr_required,
+        first_factor=ask.first_factor,
+        ip=ask.ip,
+        user_agent=(ask.user_agent or "")[:512] or None,
+        device_hash=ask.device_hash,
+        device_known=seen.lane.value == "known",
+        decision=decision.outcome,
+        reasons=[msgspec.to_builtins(reason) for reason in decision.reasons],
+        allowed_kinds=decision.allowed_kinds,
+        skippable=decision.skippable,
+        fresh=decision.fresh,
+        max_age=decision.max_age,
+        remember_for=decision.remember_for,
+        grace_ends_at=decision.grace_ends_at,
+        policy_version=decision.policy_version,
+        status=status,
+        status_reason="denied" if decision.outcome == "deny" else None,
+        created_at=now,
+        expires_at=now + LIFE,
+    )
+
+
+def decoy_id(ports: Ports, named: str) -> str:
+    """An id for a name that nobody has: always the same one, and like any other (H6)."""
+    if named.startswith(USER + "_"):
+        return named
+    digest = ports.sealer.digest("decoy", named.encode())
+    age = int.from_bytes(digest[10:14], "big") % (300 * 24 * 60)
+    return new_id(USER, _DECOY_EPOCH + age * MINUTE, digest[:10])
+
+
+_DECOY_EPOCH = 1_767_225_600_000_000
+"""2026-01-01: decoys look as if they were made in the months after it."""
+
+
+def started_grace(user: User | None, decision: Decision, now: int) -> User | None:
+    """Set the absolute deadline with the first decision that wanted a factor."""
+    if user is None or not decision.grace_starts or user.grace_started_at is not None:
+        return user
+    return msgspec.structs.replace(user, grace_started_at=now)
+
+
+def decided_event(
+    ports: Ports,
+    caller: Caller,
+    authentication: Authentication,
+    user: User | None,
+    decision: Decision,
+    now: int,
+) -> Event:
+    """What policy said and why; the report-only document's answer beside it."""
+    data = {
+        "action": authentication.action,
+        "decision": decision.outcome,
+        "acr_required": decision.acr_required,
+        "reasons": [reason.code for reason in decision.reasons],
+        "policy_version": decision.policy_version,
+        **report_only_data(decision),
+    }
+    outcome = {"allow": "success", "deny": "failure"}.get(decision.outcome, "info")
+    return make_event(
+        ports,
+        caller,
+        now,
+        "authentication:decided",
+        outcome=outcome,  # type: ignore[arg-type]  # the literals of the line above
+        user=user,
+        authentication_id=authentication.id,
+        data=data,
+        personal={"ip": authentication.ip, "user_agent": authentication.user_agent},
+    )
+
+
+def report_only_data(decision: Decision) -> dict[str, Any]:
+    """What the document that changes no answer would have said."""
+    beside = decision.report_only
+    if beside is None:
+        return {}
+    return {
+        "report_only": {
+            "decision": beside.outcome,
+            "acr_required": beside.acr_required,
+            "reasons": [reason.code for reason in beside.reasons],
+        }
+    }
+
+
+def answer_of(
+    ports: Ports,
+    authentication: Authentication,
+    snapshot: Snapshot,
+    now: int,
+    *,
+    user: User | None,
+    device_token: str | None = None,
+    prompt_url: str | None = None,
+) -> AuthenticationAnswer:
+    """How an authentication is told to its application."""
+    a = authentication
+    status = a.status
+    if status is AuthenticationStatus.PENDING and now >= a.expires_at:
+        status = AuthenticationStatus.EXPIRED
+    open_ = status is AuthenticationStatus.PENDING
+    factors = offered(snapshot, a.allowed_kinds, a.acr_required, a.first_factor) if open_ else ()
+    return AuthenticationAnswer(
+        id=a.id,
+        user=a.user_id,
+        decision=a.decision,  # type: ignore[arg-type]  # stored from Decision.outcome
+        status=status,
+        acr_required=a.acr_required,
+        reasons=[msgspec.convert(reason, ReasonAnswer) for reason in a.reasons],
+        factors=[offer(factor) for factor in factors],
+        grace_ends_at=moment(a.grace_ends_at) if a.grace_ends_at else None,
+        expires_at=moment(a.expires_at),
+        prompt_url=prompt_url,
+        # A hosted authentication's assertion is given by its result code alone.
+        assertion=None if a.return_url else assertion_of(ports, a, user, now),
+        device_token=device_token,
+        reason=a.status_reason if a.status_reason else msgspec.UNSET,
+    )
