@@ -42,9 +42,7 @@ class Answered:
         return self.authentication.status is AuthenticationStatus.APPROVED
 
 
-async def answer(
-    ports: Ports, caller: Caller, authentication_id: str, request: NewVerification
-) -> VerificationAnswer:
+async def answer(ports: Ports, caller: Caller, authentication_id: str, request: NewVerification) -> VerificationAnswer:
     """Judge one code. Wrong ones count; the authentication stays pending until the fifth.
 
     Raises ``NotFound`` for another application's, ``Conflict`` for one that is decided or is
@@ -52,9 +50,7 @@ async def answer(
     """
     code = code_of(request)
 
-    async def decide(
-        snapshot: Snapshot, authentication: Authentication
-    ) -> tuple[Change | None, Answered]:
+    async def decide(snapshot: Snapshot, authentication: Authentication) -> tuple[Change | None, Answered]:
         require_not_hosted(authentication)
         return await decide_answer(
             ports,
@@ -69,9 +65,7 @@ async def answer(
     try:
         answered = await move(ports, caller, authentication_id, decide)
     except Throttled as crowd:
-        return VerificationAnswer(
-            status="rejected", reason="throttled", retry_after=crowd.retry_after
-        )
+        return VerificationAnswer(status="rejected", reason="throttled", retry_after=crowd.retry_after)
     return told(ports, answered)
 
 
@@ -88,9 +82,7 @@ def told(ports: Ports, answered: Answered) -> VerificationAnswer:
     """The wire's shape."""
     judged = answered.judged
     if not answered.approved:
-        return VerificationAnswer(
-            status="rejected", reason=judged.rejection, retry_after=judged.retry_after
-        )
+        return VerificationAnswer(status="rejected", reason=judged.rejection, retry_after=judged.retry_after)
     now = answered.authentication.approved_at or 0
     return VerificationAnswer(
         status="approved",
@@ -125,9 +117,7 @@ async def decide_answer(
     judged = await judge(
         ports,
         snapshot,
-        offered(snapshot, a.allowed_kinds, a.acr_required, a.first_factor)
-        if usable(snapshot.user)
-        else (),
+        offered(snapshot, a.allowed_kinds, a.acr_required, a.first_factor) if usable(snapshot.user) else (),
         code,
         factor_id=factor_id,
         lane=Lane.KNOWN if a.device_known else Lane.OTHER,
@@ -136,9 +126,7 @@ async def decide_answer(
     return conclude(ports, caller, snapshot, authentication, judged, now, remember=remember)
 
 
-def settle(
-    ports: Ports, authentication: Authentication, judged: Judged, now: int, *, remember: bool
-) -> Authentication:
+def settle(ports: Ports, authentication: Authentication, judged: Judged, now: int, *, remember: bool) -> Authentication:
     """The authentication after one judgement: approved when what was proved is enough."""
     if judged.evidence is None or judged.factor is None:
         if not judged.counted:
@@ -150,9 +138,7 @@ def settle(
     proved = assess((judged.evidence,), authentication.first_factor)
     if not satisfies(proved.acr, Assurance(authentication.acr_required)):
         return authentication
-    kept = msgspec.structs.replace(
-        authentication, remember_device=remember and authentication.remember_for is not None
-    )
+    kept = msgspec.structs.replace(authentication, remember_device=remember and authentication.remember_for is not None)
     return approved(ports, kept, proved, now, factor_id=judged.factor.id)
 
 

@@ -55,9 +55,7 @@ def seen_network(authentication: Authentication, now: int) -> SeenNetwork:
     )
 
 
-def next_device(
-    ports: Ports, authentication: Authentication, device: Device | None, now: int
-) -> tuple[str, Device]:
+def next_device(ports: Ports, authentication: Authentication, device: Device | None, now: int) -> tuple[str, Device]:
     """Rotate the recognized device's token, or make a device; the token is told once.
 
     It is remembered only by an approval that proved a factor and asked for it.
@@ -104,9 +102,7 @@ def trace(
     return token, tuple(puts)
 
 
-def assertion_of(
-    ports: Ports, authentication: Authentication, user: User | None, now: int
-) -> str | None:
+def assertion_of(ports: Ports, authentication: Authentication, user: User | None, now: int) -> str | None:
     """Sign what was proved; None when it is not approved or its time is over (E1).
 
     ``max_age`` shortens the life, so that a sensitive action cannot be done long after.

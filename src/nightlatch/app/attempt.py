@@ -24,11 +24,7 @@ def own(caller: Caller, snapshot: Snapshot) -> Authentication:
     """The loaded authentication, if this application made it; else ``NotFound``."""
     authentication = snapshot.authentication
     application = caller.application
-    if (
-        authentication is None
-        or application is None
-        or authentication.application_id != application.id
-    ):
+    if authentication is None or application is None or authentication.application_id != application.id:
         raise NotFound("There is no such authentication at this application.")
     return authentication
 
@@ -86,9 +82,7 @@ def require_open(authentication: Authentication, now: int) -> None:
     """Raise ``Conflict`` unless the authentication is still pending."""
     status = status_at(authentication, now)
     if status is not AuthenticationStatus.PENDING:
-        raise Conflict(
-            f"This authentication is {status.value}; start a new one.", code=f"already_{status.value}"
-        )
+        raise Conflict(f"This authentication is {status.value}; start a new one.", code=f"already_{status.value}")
 
 
 def require_not_hosted(authentication: Authentication) -> None:
@@ -102,6 +96,4 @@ def require_not_hosted(authentication: Authentication) -> None:
 
 def rejected(authentication: Authentication, reason: str) -> Authentication:
     """The authentication, over without approval."""
-    return msgspec.structs.replace(
-        authentication, status=AuthenticationStatus.REJECTED, status_reason=reason
-    )
+    return msgspec.structs.replace(authentication, status=AuthenticationStatus.REJECTED, status_reason=reason)

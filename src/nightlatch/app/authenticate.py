@@ -41,7 +41,7 @@ from nightlatch.domain.records import (
     UserStatus,
 )
 from nightlatch.domain.time import MINUTE, moment
-from nightlatch.ports.store import Change, Duplicate, Snapshot, UserKey
+from nightlatch.ports.store import Change, Duplicate, Snapshot
 
 LIFE = 10 * MINUTE
 _ACTION = re.compile(r"[a-z][a-z0-9_.:-]{0,63}")
@@ -49,9 +49,7 @@ _STATE = re.compile(r"[\x21-\x7e]{1,512}")
 MAX_DETAILS = 16 * 1024
 
 
-async def authenticate(
-    ports: Ports, caller: Caller, request: NewAuthentication
-) -> AuthenticationAnswer:
+async def authenticate(ports: Ports, caller: Caller, request: NewAuthentication) -> AuthenticationAnswer:
     """Decide on one attempt of a user at the caller's application.
 
     An unknown name gets the shape and the work of a person without factors, and never an
@@ -94,13 +92,9 @@ def check_request(application: Application, request: NewAuthentication) -> None:
                 )
             )
         if request.state is None:
-            problems.append(
-                FieldProblem("/state", "required", "A return_url needs the state of its session.")
-            )
+            problems.append(FieldProblem("/state", "required", "A return_url needs the state of its session."))
     if request.state is not None and not _STATE.fullmatch(request.state):
-        problems.append(
-            FieldProblem("/state", "invalid_state", "1 to 512 printable ASCII characters.")
-        )
+        problems.append(FieldProblem("/state", "invalid_state", "1 to 512 printable ASCII characters."))
     if problems:
         raise Invalid(fields=tuple(problems))
 
@@ -110,9 +104,7 @@ def problems_of_action(action: str, acr: str | None) -> list[FieldProblem]:
     problems = []
     if not _ACTION.fullmatch(action):
         problems.append(
-            FieldProblem(
-                "/action", "invalid_action", "Lower-case letters, digits, _ . : - and at most 64."
-            )
+            FieldProblem("/action", "invalid_action", "Lower-case letters, digits, _ . : - and at most 64.")
         )
     levels = [level.value for level in Assurance]
     if acr is not None and acr not in levels:
@@ -124,9 +116,7 @@ def _inline_user(ports: Ports, caller: Caller, who: str | NewUser) -> User | Non
     if isinstance(who, str):
         return None
     if not caller.may("users:write"):
-        raise Forbidden(
-            "Creating a person here needs the scope users:write.", code="missing_scope"
-        )
+        raise Forbidden("Creating a person here needs the scope users:write.", code="missing_scope")
     return new_user_record(ports, ports.clock.now(), who)
 
 
@@ -205,9 +195,7 @@ async def _decide(
         new = [user] if created else new
     token, url = None, None
     if decision.outcome == "allow":
-        authentication = approved(
-            ports, authentication, assess((), ask.first_factor), now
-        )
+        authentication = approved(ports, authentication, assess((), ask.first_factor), now)
         if user is not None and user.kind is UserKind.PERSON:
             token, left = trace(ports, authentication, seen.device, now)
             puts = (*puts, *left)
@@ -375,5 +363,5 @@ def answer_of(
         # A hosted authentication's assertion is given by its result code alone.
         assertion=None if a.return_url else assertion_of(ports, a, user, now),
         device_token=device_token,
-        reason=a.status_reason if a.status_reason else msgspec.UNSET,
+        reason=a.status_reason or msgspec.UNSET,
     )

@@ -19,9 +19,7 @@ async def cancel(ports: Ports, caller: Caller, authentication_id: str) -> Authen
     Raises ``NotFound``, ``Conflict`` when it is decided or expired already.
     """
 
-    async def decide(
-        snapshot: Snapshot, authentication: Authentication
-    ) -> tuple[Change | None, AuthenticationAnswer]:
+    async def decide(snapshot: Snapshot, authentication: Authentication) -> tuple[Change | None, AuthenticationAnswer]:
         now = ports.clock.now()
         change = None
         if authentication.status_reason != CANCELLED:

@@ -23,23 +23,15 @@ async def open_challenge(
     that is not on offer.
     """
 
-    async def decide(
-        snapshot: Snapshot, authentication: Authentication
-    ) -> tuple[Change, ChallengeAnswer]:
+    async def decide(snapshot: Snapshot, authentication: Authentication) -> tuple[Change, ChallengeAnswer]:
         now = ports.clock.now()
         require_not_hosted(authentication)
         require_open(authentication, now)
         a = authentication
-        on_offer = (
-            offered(snapshot, a.allowed_kinds, a.acr_required, a.first_factor)
-            if usable(snapshot.user)
-            else ()
-        )
+        on_offer = offered(snapshot, a.allowed_kinds, a.acr_required, a.first_factor) if usable(snapshot.user) else ()
         factor = next((f for f in on_offer if f.id == request.factor), None)
         if factor is None:
-            raise Invalid.field(
-                "/factor", "no_such_factor", "Take the id of one of this authentication's factors."
-            )
+            raise Invalid.field("/factor", "no_such_factor", "Take the id of one of this authentication's factors.")
         challenge = Challenge(
             id=ports.new_id(CHALLENGE, now),
             user_id=a.user_id,

@@ -15,8 +15,8 @@ from nightlatch.domain.assurance import Assurance, FirstFactor, reachable, satis
 from nightlatch.domain.crypto.tokens import hash_token
 from nightlatch.domain.factors.registry import REGISTRY, by_strength
 from nightlatch.domain.policy.compiled import CompiledPolicy
-from nightlatch.domain.policy.evaluate import decide
 from nightlatch.domain.policy.decision import Context, Decision, Signals, Subject
+from nightlatch.domain.policy.evaluate import decide
 from nightlatch.domain.records import (
     Application,
     Device,
@@ -107,9 +107,7 @@ def active_factors(snapshot: Snapshot) -> tuple[Factor, ...]:
     return tuple(f for f in snapshot.factors if f.status is FactorStatus.ACTIVE)
 
 
-def evaluate(
-    policy: CompiledPolicy, snapshot: Snapshot, ask: Asked, seen: Recognized, now: int
-) -> Decision:
+def evaluate(policy: CompiledPolicy, snapshot: Snapshot, ask: Asked, seen: Recognized, now: int) -> Decision:
     """Policy's decision on this attempt."""
     user = snapshot.user
     exists = user is not None and user.status is not UserStatus.DELETED
@@ -158,9 +156,7 @@ def offered(
 
 def offer(factor: Factor) -> OfferedFactor:
     """What an application may show of a factor before it is proved."""
-    return OfferedFactor(
-        id=factor.id, kind=factor.kind, label=factor.label, hint=factor.public.get("hint")
-    )
+    return OfferedFactor(id=factor.id, kind=factor.kind, label=factor.label, hint=factor.public.get("hint"))
 
 
 def theft(

@@ -1,4 +1,4 @@
-"""Audit events: who did what, when, where, with which factor; personal fields sealed (G1–G4)."""
+"""Audit events: who did what, when, where, with which factor; personal fields sealed (G1 to G4)."""
 
 from __future__ import annotations
 
@@ -80,9 +80,7 @@ def personal_of(ports: Ports, user: User | None, event: Event) -> dict[str, Any]
     return opened
 
 
-def _sealed(
-    ports: Ports, user: User | None, event_id: str, personal: dict[str, Any] | None
-) -> bytes | None:
+def _sealed(ports: Ports, user: User | None, event_id: str, personal: dict[str, Any] | None) -> bytes | None:
     kept = {name: value for name, value in (personal or {}).items() if value is not None}
     if user is None or not user.audit_key or not kept:
         return None

@@ -71,9 +71,7 @@ async def judge(
             # Whoever has no such factor costs the same hash as somebody who has (H6).
             await ports.hasher.dummy()
         return Judged(rejection="no_such_factor")
-    state = snapshot.states.get(factor.id) or FactorState(
-        factor_id=factor.id, user_id=factor.user_id
-    )
+    state = snapshot.states.get(factor.id) or FactorState(factor_id=factor.id, user_id=factor.user_id)
     try:
         check(state, lane, now)
     except Throttled as waiting:
@@ -82,9 +80,7 @@ async def judge(
         counter, step = await _match(ports, factor, state, code, now)
     except CodeRejected as rejected:
         failed = after_failure(state, lane, now)
-        return Judged(
-            factor=factor, rejection=rejected.reason, states=(failed,), counted=True
-        )
+        return Judged(factor=factor, rejection=rejected.reason, states=(failed,), counted=True)
     return _accepted(snapshot, factor, state, counter, step, now)
 
 
@@ -95,18 +91,14 @@ def select(factors: Sequence[Factor], code: str, factor_id: str | None) -> Facto
     kinds = candidates(code, {factor.kind for factor in factors})
     fitting = [factor for factor in factors if factor.kind in kinds]
     if len(fitting) > 1:
-        raise Invalid.field(
-            "/factor", "factor_required", "More than one way fits this code; name the factor."
-        )
+        raise Invalid.field("/factor", "factor_required", "More than one way fits this code; name the factor.")
     if fitting:
         return fitting[0]
     # A code of no known form is still an answer where there is only one thing to answer.
     return factors[0] if len(factors) == 1 else None
 
 
-async def _match(
-    ports: Ports, factor: Factor, state: FactorState, code: str, now: int
-) -> tuple[int, int]:
+async def _match(ports: Ports, factor: Factor, state: FactorState, code: str, now: int) -> tuple[int, int]:
     """The factor's next counter, and the step or index that was used. Raises CodeRejected."""
     if factor.kind is FactorKind.TOTP:
         step = totp.match(
@@ -141,9 +133,7 @@ def parameters_of(factor: Factor) -> totp.TotpParameters:
 _PARAMETERS = totp.TotpParameters.__struct_fields__
 
 
-async def _match_backup_code(
-    ports: Ports, factor: Factor, state: FactorState, code: str
-) -> tuple[int, int]:
+async def _match_backup_code(ports: Ports, factor: Factor, state: FactorState, code: str) -> tuple[int, int]:
     """One hash a guess: the code's own first character names the row (L1)."""
     hashes: list[str] = msgspec.json.decode(open_secret(ports, factor))
     used = max(0, state.counter)
@@ -158,12 +148,8 @@ async def _match_backup_code(
     return backup_codes.mark_used(used, index), index
 
 
-def _accepted(
-    snapshot: Snapshot, factor: Factor, state: FactorState, counter: int, step: int, now: int
-) -> Judged:
-    proved = msgspec.structs.replace(
-        after_success(state), counter=counter, last_used_at=now
-    )
+def _accepted(snapshot: Snapshot, factor: Factor, state: FactorState, counter: int, step: int, now: int) -> Judged:
+    proved = msgspec.structs.replace(after_success(state), counter=counter, last_used_at=now)
     # Proving one factor lets its owner back to those that guessing had stopped (H1).
     freed = tuple(
         unlock(other)

@@ -16,9 +16,7 @@ def network_of(ip: str, pointer: str = "/context/ip") -> str:
     try:
         address = ipaddress.ip_address(ip)
     except ValueError:
-        raise Invalid.field(
-            pointer, "invalid_ip", "Not an IP address; send the person's own address."
-        ) from None
+        raise Invalid.field(pointer, "invalid_ip", "Not an IP address; send the person's own address.") from None
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     if getattr(address, "scope_id", None):

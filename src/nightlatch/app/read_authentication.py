@@ -26,9 +26,7 @@ async def read_authentication(
     own(caller, snapshot)
     if wait > 0 and _pending(ports, snapshot):
         snapshot = await _decided(ports, authentication_id, min(wait, LONGEST_WAIT))
-    return answer_of(
-        ports, own(caller, snapshot), snapshot, ports.clock.now(), user=snapshot.user
-    )
+    return answer_of(ports, own(caller, snapshot), snapshot, ports.clock.now(), user=snapshot.user)
 
 
 async def _decided(ports: Ports, authentication_id: str, wait: int) -> Snapshot:
@@ -44,6 +42,4 @@ async def _decided(ports: Ports, authentication_id: str, wait: int) -> Snapshot:
 
 def _pending(ports: Ports, snapshot: Snapshot) -> bool:
     authentication = snapshot.authentication
-    return authentication is not None and (
-        status_at(authentication, ports.clock.now()) is AuthenticationStatus.PENDING
-    )
+    return authentication is not None and (status_at(authentication, ports.clock.now()) is AuthenticationStatus.PENDING)

@@ -43,9 +43,7 @@ def issue_result(ports: Ports, now: int, authentication: Authentication) -> tupl
     )
 
 
-async def redeem_result(
-    ports: Ports, caller: Caller, authentication_id: str, request: ResultRequest
-) -> ResultAnswer:
+async def redeem_result(ports: Ports, caller: Caller, authentication_id: str, request: ResultRequest) -> ResultAnswer:
     """What the prompt ended with, told once.
 
     Raises ``NotFound``; ``Invalid`` ``invalid_code`` for a code that is wrong, used, too old or of
@@ -89,9 +87,7 @@ async def redeem_result(
     return await transact(ports.store, key, decide)
 
 
-def _good(
-    ticket: Ticket | None, authentication: Authentication, hashed: bytes, now: int
-) -> Ticket:
+def _good(ticket: Ticket | None, authentication: Authentication, hashed: bytes, now: int) -> Ticket:
     if (
         ticket is None
         or ticket.kind is not TicketKind.RESULT
@@ -100,9 +96,7 @@ def _good(
         or ticket.used_at is not None
         or now >= ticket.expires_at
     ):
-        raise Invalid.field(
-            "/code", "invalid_code", "This result code is wrong, used, or older than 60 seconds."
-        )
+        raise Invalid.field("/code", "invalid_code", "This result code is wrong, used, or older than 60 seconds.")
     return ticket
 
 

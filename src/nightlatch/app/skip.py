@@ -49,7 +49,5 @@ def skipped(
         data={"acr": settled.acr, "action": settled.action},
         personal={"ip": settled.ip, "user_agent": settled.user_agent},
     )
-    change = Change(
-        root=settled.root, expected=snapshot.version, puts=(*left, settled), events=(event,)
-    )
+    change = Change(root=settled.root, expected=snapshot.version, puts=(*left, settled), events=(event,))
     return change, Answered(settled, snapshot.user, Judged(), token)

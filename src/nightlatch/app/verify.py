@@ -102,9 +102,7 @@ async def _decide(
     stolen, events = theft(ports, caller, snapshot, seen, now)
     user = started_grace(snapshot.user, decision, now)
     begun_grace = (user,) if user is not None and user is not snapshot.user else ()
-    event = answer_event(
-        ports, caller, user, settled, judged, now, beside=report_only_data(decision)
-    )
+    event = answer_event(ports, caller, user, settled, judged, now, beside=report_only_data(decision))
     change = Change(
         root=settled.root,
         expected=snapshot.version if settled.user_known else 0,

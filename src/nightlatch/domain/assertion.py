@@ -31,12 +31,12 @@ def claims(
     jti: str,
     ends: int | None = None,
 ) -> dict[str, Any]:
-    """The claims, ready to be signed. ``now`` and ``auth_time`` are instants (µs); claims are in whole seconds.
+    """The claims, ready to be signed. ``now``, ``auth_time`` and ``ends`` are instants (µs); claims are whole seconds.
 
-    ``ends`` (µs) is the end of its life, never past ``LIFETIME`` from now: a policy's ``max_age``
-    or an approval that is told later shortens it. ``audience`` is the application's id, ``subject`` the user's. A claim about which nothing is known is left out, and
-    a reader takes what is missing for the weakest (E8). Raises ``ValueError`` for an ``amr`` that is not registered,
-    a proof from the future, or ``mfa`` beside an ``acr`` that does not bear it out.
+    ``ends`` is the end of its life, never past ``LIFETIME`` from now: a policy's ``max_age``, or an approval that is
+    told late, shortens it. ``audience`` is the application's id, ``subject`` the user's. A claim about which nothing
+    is known is left out, and a reader takes what is missing for the weakest (E8). Raises ``ValueError`` for an
+    ``amr`` that is not registered, a proof from the future, or ``mfa`` beside an ``acr`` that does not bear it out.
     """
     if not REGISTERED_AMR.issuperset(amr):
         raise ValueError("amr values that are not registered")
