@@ -1,15 +1,34 @@
 """The address that opens a hosted prompt, and its first opening (X4, X5).
 
 The address holds a single-use token, because a redirect can carry nothing else. The first
-browser that follows it trades the token for its own cookie and goes on to an address without
-any secret; a second browser that finds the token in a log or a history gets nothing.
+browser that follows it trades the token for a cookie and goes on to the same address without
+it; a second browser that finds the token in a log or a history gets nothing.
 """
 
 from __future__ import annotations
 
-from nightlatch.app.context import Ports
-from nightlatch.app.tickets import issue
+import hmac
+
+import msgspec
+
+from nightlatch.app.context import Caller, Ports
+from nightlatch.app.events import make_event
+from nightlatch.app.kernel import Decided, transact
+from nightlatch.app.networks import network_of
+from nightlatch.app.prompt.session import SESSION_LIFE, Elsewhere, Visit, session_hash
+from nightlatch.app.tickets import TOKEN_BYTES, hash_of, issue
+from nightlatch.domain.crypto.tokens import ticket_token
+from nightlatch.domain.errors import Invalid, NotFound
+from nightlatch.domain.ids import AUTHENTICATION, is_id
 from nightlatch.domain.records import Authentication, Ticket, TicketKind
+from nightlatch.ports.store import Change, Snapshot, UserKey
+
+
+class Gone(NotFound):
+    """The address is no prompt of ours, or its time is over."""
+
+    code = "prompt_gone"
+    detail = "This sign-in is over. Start again."
 
 
 def issue_prompt(ports: Ports, now: int, authentication: Authentication) -> tuple[str, Ticket]:
@@ -27,4 +46,94 @@ def issue_prompt(ports: Ports, now: int, authentication: Authentication) -> tupl
         authentication_id=authentication.id,
         ttl=max(0, authentication.expires_at - now),
     )
-    return f"{ports.site.public_url}/prompt?ticket={token}", ticket
+    return f"{ports.site.public_url}/prompt/{authentication.id}?ticket={token}", ticket
+
+
+async def open_prompt(ports: Ports, visit: Visit, token: str, peer: str) -> str:
+    """Bind the prompt to this browser; the answer is the secret for its cookie.
+
+    Opening again in the same browser gives the same secret. ``peer`` is the browser's address: one
+    from another network than the application told is noted. Raises ``Elsewhere``, ``Gone``.
+    """
+    if not is_id(visit.authentication_id, AUTHENTICATION):
+        raise Gone
+    fresh = ticket_token(ports.entropy.bytes(TOKEN_BYTES))
+
+    async def decide(snapshot: Snapshot) -> Decided[str]:
+        now = ports.clock.now()
+        ticket, authentication = _found(snapshot)
+        if ticket.used_at is not None:
+            return None, _same_browser(ticket, visit)
+        if now >= ticket.expires_at:
+            raise Gone
+        return _bound(ports, snapshot, authentication, ticket, fresh, peer, now), fresh
+
+    key = UserKey(authentication=visit.authentication_id, ticket=hash_of(token))
+    return await transact(ports.store, key, decide)
+
+
+def _found(snapshot: Snapshot) -> tuple[Ticket, Authentication]:
+    ticket, authentication = snapshot.ticket, snapshot.authentication
+    if (
+        ticket is None
+        or authentication is None
+        or ticket.kind is not TicketKind.PROMPT
+        or ticket.authentication_id != authentication.id
+    ):
+        raise Gone
+    return ticket, authentication
+
+
+def _same_browser(ticket: Ticket, visit: Visit) -> str:
+    secret = visit.secret
+    if secret is None or not hmac.compare_digest(
+        session_hash(visit.authentication_id, secret), ticket.bound_hash or b""
+    ):
+        raise Elsewhere
+    return secret
+
+
+def _bound(
+    ports: Ports,
+    snapshot: Snapshot,
+    authentication: Authentication,
+    ticket: Ticket,
+    secret: str,
+    peer: str,
+    now: int,
+) -> Change:
+    bound = session_hash(authentication.id, secret)
+    differs = not _same_place(authentication.ip, peer)
+    session = msgspec.structs.replace(
+        ticket,
+        hash=bound,
+        data={"peer_differs": True} if differs else {},
+        created_at=now,
+        expires_at=now + SESSION_LIFE,
+    )
+    event = make_event(
+        ports,
+        Caller(actor=f"person:{authentication.user_id}"),
+        now,
+        "prompt:opened",
+        outcome="info",
+        user=snapshot.user,
+        application_id=authentication.application_id,
+        authentication_id=authentication.id,
+        data={"peer_differs": differs},
+        personal={"ip": peer},
+    )
+    return Change(
+        root=authentication.root,
+        expected=snapshot.version,
+        puts=(msgspec.structs.replace(ticket, used_at=now, bound_hash=bound),),
+        new=(session,),
+        events=(event,),
+    )
+
+
+def _same_place(told: str, peer: str) -> bool:
+    try:
+        return network_of(told) == network_of(peer)
+    except Invalid:
+        return False
