@@ -32,4 +32,7 @@ EVENT_TYPES: dict[str, str] = {
     "authentication:rejected": "A sign-in was rejected; `reason` says why.",
     "authentication:cancelled": "A sign-in was given up.",
     "authentication:skipped": "Setting up a factor was put off, within the time that policy grants.",
+    "keys:created": "The first keys of this database were made.",
+    "keys:rotated": "A new data key and a new signing key were made; values move under them.",
+    "keys:retired": "Older keys were retired: nothing is sealed under them any more.",
 }

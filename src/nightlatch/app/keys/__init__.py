@@ -1,0 +1,1 @@
+"""Keys: made once for an empty database, rotated while everything goes on."""
