@@ -34,7 +34,7 @@ check: lint ## lint, unit tests and vectors, in a minute
 lint: $(VENV)/.dev ## style, types, layers, sizes, locks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy src tests tools $(wildcard benchmarks)
 	$(BIN)/lint-imports
 	$(BIN)/python tools/sizes.py src tests tools benchmarks
 	@! grep -n '://' requirements/*.txt || { echo 'lint: a lock names the address of an index'; exit 1; }

@@ -18,8 +18,9 @@ MARK = "requirement"
 HEADING = """\
 # Conformance
 
-Written by `make conformance` from the marks of the tests and their results; do not edit. *Open* means that no test
-proves the requirement yet: what it is about is not built, or is built and not yet proved."""
+Written by `make conformance` from the marks of the tests and their results; do not edit. *Holds* means that every
+test which bears the requirement's mark passed; the tests tell how far they go. *Open* means that no test bears it yet:
+what it is about is not built, or is built and not yet proved."""
 SOURCES = """\
 Sources: N is NIST SP 800-63B-4 (2025), A is OWASP ASVS 5.0, C is the OWASP MFA cheat sheet, W is WebAuthn Level 3."""
 
