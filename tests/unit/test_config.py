@@ -140,10 +140,12 @@ def test_sqlite_refuses_more_than_one_worker() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("database_url", "mysql://a/b", "cannot be mysql"),
-        ("database_url", "postgres://a/b", "did you mean postgresql:"),
-        ("database_url", "sqlite://", "sqlite:///PATH"),
+        ("database_url", "mysql://a/b", "not mysql"),
+        ("database_url", "postgersql://a/b", "did you mean postgresql://"),
+        ("database_url", "postgresql://a/b?sslmod=require", "did you mean sslmode"),
+        ("database_url", "sqlite://", "sqlite:///relative.db"),
         ("database_direct_url", "postgresql://a/b", "belongs to"),
+        ("database_direct_url", "sqlite:///a", "belongs to"),
         ("valkey_url", "memcached://a", "valkey://"),
         ("trusted_proxies", "10.0.0.1/8", "host bits"),
         ("issuer", "Acme: bank", 'without ":"'),

@@ -5,8 +5,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+from nightlatch.adapters.sql.url import (
+    BadAddress,
+    PostgresAddress,
+    SqliteAddress,
+    parse_address,
+)
 from nightlatch.config.schema import BrandSettings, GivenSettings
 from nightlatch.config.sources import Problem, Sources
 from nightlatch.domain.brand import (
@@ -49,10 +55,9 @@ def public_url_of(given: str | None, port: int) -> str:
 def database_of(given: str | None, base: Path, data_dir: Path) -> str:
     """The database URL, the path of SQLite absolute."""
     if given is None:
-        return f"{_SQLITE}{data_dir / 'nightlatch.db'}"
-    if given.startswith(_SQLITE):
-        return f"{_SQLITE}{base / given.removeprefix(_SQLITE)}"
-    return given
+        return _SQLITE + quote(str(data_dir / "nightlatch.db"))
+    address = parse_address(given)
+    return _SQLITE + quote(str(base / address.path)) if isinstance(address, SqliteAddress) else given
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
@@ -100,24 +105,27 @@ def _public_url(sources: Sources, given: GivenSettings) -> Iterator[Problem]:
 
 
 def _databases(sources: Sources, given: GivenSettings) -> Iterator[Problem]:
-    url, where = given.database_url, sources.where("database_url")
-    scheme = url.partition(":")[0] if url else "sqlite"
-    if url and scheme not in ("sqlite", "postgresql"):
-        near = "postgresql" if scheme.startswith(("postgres", "pg")) else "sqlite"
-        yield Problem(where, f"database_url cannot be {scheme}:", f"{near}:")
-    elif url and scheme == "sqlite" and (not url.startswith(_SQLITE) or url == _SQLITE):
-        yield Problem(where, "an SQLite database is written sqlite:///PATH")
-    if scheme == "sqlite" and given.workers > 1:
+    addresses = {}
+    for name in ("database_url", "database_direct_url"):
+        try:
+            url = getattr(given, name)
+            addresses[name] = parse_address(url) if url else None
+        except BadAddress as error:
+            yield Problem(sources.where(name), f"{name}: {error}")
+            return
+    sqlite = not isinstance(addresses["database_url"], PostgresAddress)
+    if sqlite and given.workers > 1:
         yield Problem(
             sources.where("workers"),
             f"SQLite serves with one worker, not {given.workers}: "
             "set database_url to postgresql://… for more, or workers to 1",
         )
-    direct = given.database_direct_url
-    if direct and not direct.startswith("postgresql:"):
-        yield Problem(sources.where("database_direct_url"), "must be postgresql://…")
-    elif direct and scheme == "sqlite":
-        yield Problem(sources.where("database_direct_url"), "belongs to a postgresql:// database_url")
+    direct = addresses["database_direct_url"]
+    if direct is not None and (sqlite or not isinstance(direct, PostgresAddress)):
+        yield Problem(
+            sources.where("database_direct_url"),
+            "database_direct_url is a postgresql:// address and belongs to another one",
+        )
     valkey = given.valkey_url
     if valkey and not valkey.startswith(("valkey://", "valkeys://", "redis://", "rediss://")):
         yield Problem(sources.where("valkey_url"), "valkey_url must be valkey://HOST:PORT/NUMBER")

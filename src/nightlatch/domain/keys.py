@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from nightlatch.domain.crypto.sealing import Place
-from nightlatch.domain.records import DataKey, Factor, IdempotentAnswer, SigningKey
+from nightlatch.domain.records import DataKey, IdempotentAnswer, SigningKey
 from nightlatch.domain.time import HOUR, SECOND
 
 SETTLING = 10 * SECOND
@@ -57,11 +57,6 @@ def published(keys: Sequence[SigningKey], now: int) -> list[SigningKey]:
 def signing_key_place(kid: str) -> Place:
     """Where the private part of a signing key is sealed."""
     return Place("signing_keys", kid, "", "sealed")
-
-
-def factor_place(factor: Factor) -> Place:
-    """Where a factor's secret is sealed."""
-    return Place("factors", factor.id, factor.user_id, "sealed")
 
 
 def answer_place(answer: IdempotentAnswer) -> Place:

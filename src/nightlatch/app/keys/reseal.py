@@ -6,9 +6,10 @@ import msgspec
 
 from nightlatch.app.context import Ports
 from nightlatch.app.events import audit_key_place
+from nightlatch.app.factors.secrets import factor_place
 from nightlatch.app.kernel import Decided, transact
 from nightlatch.domain.crypto.sealing import Place, key_id_of
-from nightlatch.domain.keys import answer_place, factor_place
+from nightlatch.domain.keys import answer_place
 from nightlatch.domain.records import Record
 from nightlatch.ports.store import Change, Outcome, Snapshot, UserKey
 
@@ -49,7 +50,7 @@ def _resealed_user(ports: Ports, snapshot: Snapshot) -> tuple[Record, ...]:
     if user is not None and (moved := _moved(ports, user.audit_key, audit_key_place(user.id))):
         puts.append(msgspec.structs.replace(user, audit_key=moved))
     for factor in snapshot.factors:
-        if moved := _moved(ports, factor.sealed, factor_place(factor)):
+        if moved := _moved(ports, factor.sealed, factor_place(factor.id, factor.user_id)):
             puts.append(msgspec.structs.replace(factor, sealed=moved))
     return tuple(puts)
 

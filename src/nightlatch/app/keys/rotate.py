@@ -76,10 +76,8 @@ async def finish_rotation(ports: Ports, caller: Caller, resealing: Resealing, ro
 
 
 async def _forgettable(kept: KeptKeys, current: str, resealing: Resealing, now: int) -> tuple[Record, ...]:
-    retired: list[Record] = []
-    for key in (*kept.data_keys, *kept.signing_keys):
-        if key.retired_at is not None and key.retired_at + FORGOTTEN_AFTER <= now:
-            retired.append(key)
+    keys: tuple[DataKey | SigningKey, ...] = (*kept.data_keys, *kept.signing_keys)
+    retired = [key for key in keys if key.retired_at is not None and key.retired_at + FORGOTTEN_AFTER <= now]
     return tuple(retired) if retired and not await resealing.remaining(current) else ()
 
 
