@@ -1,0 +1,120 @@
+"""Activate a factor: its owner proves that they have it. From then on it counts."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from nightlatch.app.context import Caller, Ports
+from nightlatch.app.deciding import active_factors
+from nightlatch.app.events import make_event
+from nightlatch.app.factors.answers import factor_fields
+from nightlatch.app.factors.backup_codes import codes_event, fresh_codes
+from nightlatch.app.factors.find import owned
+from nightlatch.app.factors.rules import alive, backup_code_count, dead_pending, require_kind, require_person
+from nightlatch.app.judging import Judged, judge
+from nightlatch.app.kernel import Decided
+from nightlatch.app.messages import ActivatedFactor, Activation
+from nightlatch.app.settling import settle
+from nightlatch.app.step_up import refused
+from nightlatch.app.users.reference import active, user_key
+from nightlatch.domain.errors import Conflict, Invalid, Refusal, StepUpRequired, Throttled
+from nightlatch.domain.records import Event, Factor, FactorStatus, Record, User
+from nightlatch.domain.throttle import Lane
+from nightlatch.ports.store import Change, Snapshot
+
+_WRONG = {
+    "wrong_code": "The code is not right. Type the one that the app shows now, and check its clock.",
+    "replayed": "This code was used. Wait for the next one.",
+}
+
+
+async def activate_factor(
+    ports: Ports, caller: Caller, ref: str, factor_id: str, activation: Activation
+) -> ActivatedFactor:
+    """Prove a pending factor by a code of it.
+
+    The answer to a person's first activation carries backup codes, this once. Raises ``NotFound``, ``Conflict`` for
+    one that is active or whose 10 minutes are over, ``Invalid`` for a wrong code, ``Throttled``, ``StepUpRequired``.
+    """
+
+    async def decide(snapshot: Snapshot) -> Decided[ActivatedFactor | Refusal]:
+        return await complete_factor(ports, caller, snapshot, factor_id, activation.code, ports.clock.now())
+
+    return await settle(ports.store, user_key(ref), decide)
+
+
+async def complete_factor(
+    ports: Ports, caller: Caller, snapshot: Snapshot, factor_id: str, code: str, now: int
+) -> tuple[Change, ActivatedFactor | Refusal]:
+    """The change that activates a pending factor, or counts a wrong code; with it the answer or the refusal.
+
+    The approval was asked for when the factor was begun. One that was begun as the first, without approval, must not
+    become the second: whoever began it may be somebody else than the owner of the factor that is active by now.
+    """
+    user = active(snapshot)
+    require_person(user)
+    factor = owned(snapshot, factor_id)
+    if factor.status is FactorStatus.ACTIVE:
+        raise Conflict("This factor is active already.", code="already_active")
+    if not alive(factor, now):
+        raise Conflict("The time to activate this factor is over. Begin a new one.", code="enrollment_expired")
+    require_kind(await ports.policies.current(), factor.kind)
+    if active_factors(snapshot) and not factor.public.get("approved"):
+        return refused(ports, caller, user, snapshot, now, "factor:activated"), StepUpRequired()
+    judged = await judge(ports, snapshot, (factor,), code, factor_id=factor.id, lane=Lane.OTHER, now=now)
+    if judged.evidence is None:
+        return _failed(ports, caller, user, snapshot, factor, judged, now)
+    return await _activated(ports, caller, user, snapshot, factor, judged, now)
+
+
+def _failed(
+    ports: Ports, caller: Caller, user: User, snapshot: Snapshot, factor: Factor, judged: Judged, now: int
+) -> tuple[Change, Refusal]:
+    reason = judged.rejection or "wrong_code"
+    event = _event(ports, caller, user, factor, now, "factor:activation_failed", reason=reason)
+    change = Change(root=user.id, expected=snapshot.version, puts=judged.states, events=(event,))
+    if reason == "throttled":
+        return change, Throttled(retry_after=judged.retry_after)
+    return change, Invalid.field("/code", reason, _WRONG.get(reason, _WRONG["wrong_code"]))
+
+
+async def _activated(
+    ports: Ports, caller: Caller, user: User, snapshot: Snapshot, factor: Factor, judged: Judged, now: int
+) -> tuple[Change, ActivatedFactor]:
+    # Of the judged states only the factor's own: proving a new factor frees none that guessing has stopped.
+    state = judged.states[0]
+    proved = replace(factor, status=FactorStatus.ACTIVE, activated_at=now, expires_at=None)
+    new: tuple[Record, ...] = ()
+    events = [_event(ports, caller, user, proved, now, "factor:activated")]
+    codes = None
+    count = backup_code_count(await ports.policies.current())
+    if count and not active_factors(snapshot):
+        codes, paper, paper_state = await fresh_codes(ports, user, count, now)
+        new = (paper, paper_state)
+        events.append(codes_event(ports, caller, user, paper, now, replaces=[]))
+    change = Change(
+        root=user.id,
+        expected=snapshot.version,
+        puts=(proved, state),
+        new=new,
+        deletes=dead_pending(snapshot, now),
+        events=tuple(events),
+    )
+    return change, ActivatedFactor(**factor_fields(proved, state), backup_codes=codes)
+
+
+def _event(
+    ports: Ports, caller: Caller, user: User, factor: Factor, now: int, type_: str, *, reason: str | None = None
+) -> Event:
+    return make_event(
+        ports,
+        caller,
+        now,
+        type_,
+        outcome="failure" if reason else "success",
+        user=user,
+        factor_id=factor.id,
+        factor_kind=factor.kind.value,
+        reason=reason,
+        personal={"label": factor.label},
+    )

@@ -1,0 +1,72 @@
+"""What policy and numbers allow of a user's factors."""
+
+from __future__ import annotations
+
+from nightlatch.domain.errors import Conflict, Invalid
+from nightlatch.domain.factors.base import FactorKind
+from nightlatch.domain.factors.registry import spec_of
+from nightlatch.domain.policy.compiled import CompiledPolicy
+from nightlatch.domain.records import Factor, FactorState, FactorStatus, Record, User, UserKind
+from nightlatch.domain.time import MINUTE
+from nightlatch.ports.store import Snapshot
+
+PENDING_LIFE = 10 * MINUTE
+"""B2: what was begun and not proved is dead after it."""
+
+MOST_PENDING = 5
+MOST_FACTORS = 20
+
+
+def allowed_kinds(policy: CompiledPolicy) -> frozenset[FactorKind]:
+    """The kinds that this policy lets answer."""
+    return frozenset(FactorKind(kind) for kind in policy.allowed_kinds)
+
+
+def backup_code_count(policy: CompiledPolicy) -> int:
+    """How many backup codes a set has; 0 where policy wants none."""
+    return policy.backup_codes if FactorKind.BACKUP_CODES in allowed_kinds(policy) else 0
+
+
+def require_kind(policy: CompiledPolicy, kind: FactorKind) -> None:
+    """Raise ``Invalid`` unless this kind can be enrolled here, and policy allows it."""
+    if kind is FactorKind.BACKUP_CODES:
+        raise Invalid.field("/kind", "kind_not_enrollable", "Backup codes are made by POST …/backup-codes.")
+    spec = spec_of(kind)
+    if spec is None or not spec.enrollable:
+        raise Invalid.field("/kind", "kind_not_available", "This kind does not work here; totp and hotp do.")
+    if kind not in allowed_kinds(policy):
+        raise Invalid.field("/kind", "kind_not_allowed", "The policy in force does not allow this kind.")
+
+
+def require_person(user: User) -> None:
+    """Raise ``Invalid`` for a service account: it proves itself by where it calls from and for how long."""
+    if user.kind is not UserKind.PERSON:
+        raise Invalid("A service account has no factors.", code="service_account_has_no_factors")
+
+
+def alive(factor: Factor, now: int) -> bool:
+    """Whether a factor counts or may still be activated."""
+    return factor.status is FactorStatus.ACTIVE or factor.expires_at is None or now < factor.expires_at
+
+
+def dead_pending(snapshot: Snapshot, now: int) -> tuple[Record, ...]:
+    """What was begun and never finished, with its states: deleted with the next change."""
+    return with_states(snapshot, [factor for factor in snapshot.factors if not alive(factor, now)])
+
+
+def with_states(snapshot: Snapshot, factors: list[Factor]) -> tuple[Record, ...]:
+    """Factors and the states that go with them."""
+    states: list[FactorState] = [snapshot.states[f.id] for f in factors if f.id in snapshot.states]
+    return (*factors, *states)
+
+
+def require_room(snapshot: Snapshot, now: int) -> None:
+    """Raise ``Conflict`` when the user has begun or holds as many factors as anybody may."""
+    pending = [f for f in snapshot.factors if f.status is FactorStatus.PENDING and alive(f, now)]
+    if len(pending) >= MOST_PENDING:
+        raise Conflict(
+            f"{MOST_PENDING} factors are begun and not activated. Activate or remove one, or wait 10 minutes.",
+            code="too_many_pending_factors",
+        )
+    if len(snapshot.factors) - len(pending) >= MOST_FACTORS:
+        raise Conflict(f"A user has at most {MOST_FACTORS} factors. Remove one first.", code="too_many_factors")
