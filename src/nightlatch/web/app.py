@@ -1,0 +1,130 @@
+"""The web application: every endpoint and page behind one edge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import structlog
+from litestar import Litestar, Request, Response, asgi
+from litestar.exceptions import HTTPException
+from litestar.handlers import ASGIRouteHandler
+from litestar.types import ControllerRouterHandler, Receive, Scope, Send
+
+from nightlatch.app.context import Ports
+from nightlatch.domain.errors import NotFound, Refusal
+from nightlatch.web.api import audit, authentications, devices, factors, policy, portal_links, service, users, verify
+from nightlatch.web.common.closing import Closing
+from nightlatch.web.common.edge import Edge
+from nightlatch.web.common.endpoint import Endpoint
+from nightlatch.web.common.metrics import Metrics
+from nightlatch.web.common.problems import Internal, Malformed, MethodNotAllowed, TooLarge, render_problem
+from nightlatch.web.common.resource import Resource, request_id_of
+from nightlatch.web.common.security_headers import SecurityHeaders
+from nightlatch.web.openapi import document
+from nightlatch.web.settings import WebSettings
+
+AnyRequest = Request[Any, Any, Any]
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+ErrorPage = Callable[[AnyRequest, Refusal], Response[Any] | None]
+
+log = structlog.get_logger("nightlatch.web")
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *users.endpoints,
+    *factors.endpoints,
+    *authentications.endpoints,
+    *verify.endpoints,
+    *portal_links.endpoints,
+    *devices.endpoints,
+    *policy.endpoints,
+    *audit.endpoints,
+    *service.endpoints,
+)
+
+
+def build(
+    ports: Ports,
+    settings: WebSettings,
+    *,
+    extra_handlers: Sequence[ControllerRouterHandler] = (),
+    lifespan: Sequence[Lifespan] = (),
+    error_page: ErrorPage | None = None,
+    metrics: Metrics | None = None,
+) -> Litestar:
+    """The application that a server runs.
+
+    ``extra_handlers`` are pages. ``error_page`` may answer a refusal that no endpoint caused (an
+    unknown address, say) with a page for people; None from it leaves the problem document.
+    ``metrics`` are the counters that the store counts in (``CountedStore``), if it does.
+    """
+    metrics = metrics or Metrics()
+    closing = Closing()
+    app = Litestar(
+        route_handlers=[*_resources(endpoints_of(settings, metrics), ports, settings, closing), *extra_handlers],
+        exception_handlers=_exception_handlers(settings, error_page),
+        lifespan=[*lifespan, lambda _: closing.watching_signals()],
+        request_max_body_size=settings.body_limit,
+        openapi_config=None,
+        logging_config=None,
+    )
+    app.asgi_handler = Edge(app.asgi_handler, SecurityHeaders(settings), metrics, ports.clock, ports.entropy)
+    return app
+
+
+def endpoints_of(settings: WebSettings, metrics: Metrics) -> list[Endpoint]:
+    """Every endpoint of the API, its own description included."""
+    endpoints = [*ENDPOINTS, *service.metrics_endpoints(metrics, settings.metrics_token)]
+    described = service.document_endpoint({})
+    return [*endpoints, *service.document_endpoint(document([*endpoints, *described], settings.public_url))]
+
+
+def _resources(
+    endpoints: Sequence[Endpoint], ports: Ports, settings: WebSettings, closing: Closing
+) -> list[ASGIRouteHandler]:
+    paths: dict[str, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, []).append(endpoint)
+    return [_mounted(path, Resource(found, ports, settings, closing)) for path, found in paths.items()]
+
+
+def _mounted(path: str, resource: Resource) -> ASGIRouteHandler:
+    @asgi(path.replace("}", ":str}"), name=path, copy_scope=False)
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        await resource(scope, receive, send)
+
+    return serve
+
+
+def _exception_handlers(settings: WebSettings, error_page: ErrorPage | None) -> dict[int | type[Exception], Any]:
+    """For what no endpoint answered itself: routing, pages, and faults of ours."""
+
+    def answer(request: AnyRequest, refusal: Refusal) -> Response[Any]:
+        page = error_page(request, refusal) if error_page else None
+        if page is not None:
+            return page
+        status, headers, body = render_problem(refusal, request_id_of(request.scope), settings.public_url)
+        plain = {name.decode(): value.decode() for name, value in headers}
+        return Response(body, status_code=status, headers=plain, media_type=plain["content-type"])
+
+    def failed(request: AnyRequest, error: Exception) -> Response[Any]:
+        log.error("request failed", exc_info=error, request_id=request_id_of(request.scope))
+        return answer(request, Internal())
+
+    def refused(request: AnyRequest, error: HTTPException) -> Response[Any]:
+        if error.status_code >= 500:
+            return failed(request, error)
+        return answer(request, _refusal_of(error))
+
+    return {Refusal: answer, HTTPException: refused, Exception: failed}
+
+
+def _refusal_of(error: HTTPException) -> Refusal:
+    if error.status_code == 404:
+        return NotFound()
+    if error.status_code == 405:
+        return MethodNotAllowed(extra={"allow": str((error.headers or {}).get("allow", ""))})
+    if error.status_code == 413:
+        return TooLarge()
+    return Malformed()

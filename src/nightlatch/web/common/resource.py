@@ -1,0 +1,121 @@
+"""One path of the API: from the request's bytes to one use case, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from litestar.types import Receive, Scope, Send
+
+from nightlatch.app.context import Caller, Ports
+from nightlatch.domain.errors import NotFound, Refusal
+from nightlatch.web.common.authorization import caller_of, check_scope
+from nightlatch.web.common.body import JSON, Disconnected, check_media_type, media_type_of, read_body
+from nightlatch.web.common.closing import Closing
+from nightlatch.web.common.endpoint import Call, Endpoint, Reply, Text
+from nightlatch.web.common.idempotency import answered_once
+from nightlatch.web.common.problems import Headers, Malformed, MethodNotAllowed, render_problem
+from nightlatch.web.common.query import NoQuery, read_query
+from nightlatch.web.settings import WebSettings
+
+Rendered = tuple[int, Headers, bytes]
+
+OPEN_CALLER = Caller("anonymous")
+"""Who calls an endpoint that is open to everybody."""
+
+_ENCODER = msgspec.json.Encoder()
+_JSON_HEADERS = [(b"content-type", JSON.encode())]
+
+
+class Resource:
+    """The endpoints of one path, by method. An ASGI application."""
+
+    def __init__(self, endpoints: Sequence[Endpoint], ports: Ports, settings: WebSettings, closing: Closing) -> None:
+        self._endpoints = {endpoint.method: endpoint for endpoint in endpoints}
+        if "GET" in self._endpoints:
+            self._endpoints["HEAD"] = self._endpoints["GET"]
+        self._allow = ", ".join([*self._endpoints, "OPTIONS"])
+        self._ports = ports
+        self._settings = settings
+        self._closing = closing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; every refusal becomes a problem document."""
+        try:
+            status, headers, body = await self._answer(scope, receive)
+        except Disconnected:
+            return
+        except Refusal as refusal:
+            status, headers, body = render_problem(refusal, request_id_of(scope), self._settings.public_url)
+        headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Rendered:
+        if scope["method"] == "OPTIONS":
+            return 204, [(b"allow", self._allow.encode())], b""
+        endpoint = self._endpoints.get(scope["method"])
+        if endpoint is None:
+            raise MethodNotAllowed(extra={"allow": self._allow})
+        headers = dict(scope["headers"])
+        caller = OPEN_CALLER
+        if endpoint.scope is not None:
+            caller = await caller_of(self._ports, headers.get(b"authorization"))
+            scope["state"]["application"] = caller.application.id if caller.application else None
+            check_scope(caller, endpoint.scope)
+        call = Call(self._ports, caller, headers, receive, self._closing, self._settings.public_url)
+        arguments: dict[str, Any] = _path_arguments(scope)
+        if endpoint.query is not None or scope["query_string"]:
+            query = read_query(endpoint.query or NoQuery, scope["query_string"])
+            if endpoint.query is not None:
+                arguments["query"] = query
+        raw = b""
+        if endpoint.body is not None:
+            raw = await read_body(headers, receive, endpoint.body_limit or self._settings.body_limit)
+            body = _body_of(endpoint, headers, raw)
+            if endpoint.takes_body:
+                arguments["body"] = body
+
+        async def work() -> Rendered:
+            return rendered(endpoint, await endpoint.handler(call, **arguments))
+
+        key = call.header("idempotency-key") if endpoint.creates else None
+        return await (work() if key is None else answered_once(call, endpoint, scope["path"], key, raw, work))
+
+
+def request_id_of(scope: Scope) -> str:
+    """The id that this request has in answer and log."""
+    return str(scope["state"]["request_id"])
+
+
+def rendered(endpoint: Endpoint, answer: Any) -> Rendered:
+    """An endpoint's answer as it is sent."""
+    if isinstance(answer, Reply):
+        content = answer.content
+        body = content if isinstance(content, bytes) else _ENCODER.encode(content)
+        headers = [(b"content-type", answer.media_type.encode()), *answer.headers]
+        return answer.status or endpoint.status, headers, body
+    if answer is None:
+        return endpoint.status, [], b""
+    return endpoint.status, _JSON_HEADERS.copy(), _ENCODER.encode(answer)
+
+
+def _path_arguments(scope: Scope) -> dict[str, Any]:
+    parameters: dict[str, Any] = dict(scope["path_params"])
+    if any("\0" in value for value in parameters.values()):
+        raise NotFound
+    return parameters
+
+
+def _body_of(endpoint: Endpoint, headers: Mapping[bytes, bytes], raw: bytes) -> Any:
+    if not raw and endpoint.body_optional:
+        raw = b"{}"
+    else:
+        check_media_type(headers, endpoint.accepts)
+    if endpoint.decoder is not None:
+        return endpoint.decoder.decode(raw)
+    try:
+        return Text(raw.decode("utf-8"), media_type_of(headers))
+    except UnicodeDecodeError as error:
+        raise Malformed("The body is not valid UTF-8.") from error
