@@ -41,6 +41,26 @@ async def revoke_device(ports: Ports, caller: Caller, ref: str, device_id: str) 
     await transact(ports.store, user_key(ref), decide)
 
 
+async def revoke_devices(ports: Ports, caller: Caller, ref: str) -> None:
+    """Forget all devices of a user that the caller sees. Raises ``NotFound`` for an unknown user."""
+
+    async def decide(snapshot: Snapshot) -> Decided[None]:
+        user = existing(snapshot)
+        now = ports.clock.now()
+        devices = tuple(await _seen_by(ports, caller, user))
+        if not devices:
+            return None, None
+        change = Change(
+            root=user.id,
+            expected=snapshot.version,
+            puts=tuple(replace(device, revoked_at=now) for device in devices),
+            events=(_event(ports, caller, user, now, devices, "revoked"),),
+        )
+        return change, None
+
+    await transact(ports.store, user_key(ref), decide)
+
+
 async def revoked_all(
     ports: Ports, caller: Caller, user: User, now: int, *, reason: str
 ) -> tuple[tuple[Device, ...], tuple[Event, ...]]:

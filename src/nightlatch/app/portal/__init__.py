@@ -1,0 +1,1 @@
+"""What a person can do on their own page, one use case a file."""
