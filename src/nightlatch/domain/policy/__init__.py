@@ -1,0 +1,1 @@
+"""The operator's policy: read (``loader``), held (``document``), compiled, and asked (``evaluate``)."""
