@@ -10,7 +10,7 @@ from nightlatch.domain.factors.registry import by_strength
 from nightlatch.domain.policy.compiled import MANAGE_FACTORS, CompiledPolicy, reach
 from nightlatch.domain.policy.decision import Confirmation, Context, Decision, Reason, Signals, Subject
 from nightlatch.domain.policy.document import Confirm
-from nightlatch.domain.policy.needs import LEVELS, Need, may_remember, needs
+from nightlatch.domain.policy.needs import LEVELS, Need, holds_factor, may_remember, needs
 from nightlatch.domain.policy.service_accounts import decide_service
 from nightlatch.domain.time import MINUTE, rfc3339
 
@@ -52,7 +52,7 @@ def _decide(policy: CompiledPolicy, subject: Subject, context: Context, signals:
     if subject.kind != "person":
         return decide_service(policy, subject, context, now)
     need = needs(policy, subject, context, signals, now)
-    holds = any(kind != FactorKind.BACKUP_CODES for kind in subject.active)
+    holds = holds_factor(subject)
     if holds and context.action == MANAGE_FACTORS:
         return _step_up(policy, subject, context, need)
     if not need.asked:

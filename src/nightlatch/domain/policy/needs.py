@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from nightlatch.domain.assurance import Assurance
+from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.policy.compiled import CompiledPolicy
 from nightlatch.domain.policy.decision import Context, Reason, Signals, Subject
 from nightlatch.domain.policy.document import Condition, Prompt
@@ -53,7 +54,8 @@ def needs(policy: CompiledPolicy, subject: Subject, context: Context, signals: S
     reasons: list[Reason] = []
     covered = policy.covers(subject.groups)
     sensitive = policy.is_sensitive(context.action)
-    asked, fresh = False, False
+    # Whom the policy covers must hold a factor, however familiar everything else looks.
+    asked, fresh = covered and not holds_factor(subject), False
     if not covered:
         reasons.append(_NOT_COVERED)
     elif policy.prompts is None:
@@ -63,7 +65,7 @@ def needs(policy: CompiledPolicy, subject: Subject, context: Context, signals: S
             fresh = True
     else:
         risky, recognised = _conditions(policy.prompts, policy, subject, sensitive, signals, now)
-        asked = bool(risky)
+        asked = asked or bool(risky)
         fresh = any(reason.effect == "require_mfa" for reason in risky)
         reasons += risky or recognised
     if covered and signals.address_mismatch:
@@ -84,6 +86,11 @@ def needs(policy: CompiledPolicy, subject: Subject, context: Context, signals: S
         sensitive=sensitive,
         reasons=tuple(reasons),
     )
+
+
+def holds_factor(subject: Subject) -> bool:
+    """Whether this person has a factor. Backup codes stand in for one, and are none by themselves."""
+    return any(kind != FactorKind.BACKUP_CODES for kind in subject.active)
 
 
 def floor_of(
