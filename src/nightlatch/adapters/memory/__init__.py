@@ -1,0 +1,1 @@
+"""Ephemeral state and wake-ups of one process."""
