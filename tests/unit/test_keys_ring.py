@@ -13,19 +13,15 @@ from nightlatch.adapters.keys import (
     Argon2Hasher,
     Es256Signer,
     FreshKeys,
-    FreshStore,
     KeyEncryptionKey,
     KeyRing,
     KeyUnusable,
 )
 from nightlatch.adapters.system import SystemEntropy
 from nightlatch.domain.crypto.sealing import Place, SealBroken, UnknownKey, key_id_of
-from nightlatch.domain.factors.base import FactorKind
-from nightlatch.domain.keys import PUBLISHED_AFTER_RETIREMENT, SETTLING, published
-from nightlatch.domain.records import Factor, FactorStatus
+from nightlatch.domain.keys import ANNOUNCING, SETTLING, SUPERSEDED_FOR
 from nightlatch.domain.time import HOUR
 from nightlatch.ports.catalog import KeptKeys
-from nightlatch.ports.store import Change, Outcome, Snapshot, UserKey
 
 PLACE = Place("factors", "fac_1", "usr_1", "sealed")
 
@@ -68,6 +64,10 @@ class Keys:
         signer = Es256Signer(self.ring(), self.clock)
         signer.load(self.kept)
         return signer
+
+
+def published(signer: Es256Signer) -> list[str]:
+    return [key["kid"] for key in signer.jwks()["keys"]]
 
 
 @pytest.fixture
@@ -155,59 +155,32 @@ def test_an_assertion_is_a_jws_that_joserfc_verifies(keys: Keys) -> None:
     assert "d" not in public
 
 
-def test_a_new_signing_key_is_published_before_it_signs_and_the_old_one_after_it_retired(keys: Keys) -> None:
+def test_a_signing_key_is_published_long_before_it_signs_and_for_a_while_after(keys: Keys) -> None:
     first = keys.signer().current_kid()
     keys.clock.at += HOUR
     keys.rotate()
     signer = keys.signer()
+    second = keys.kept.signing_keys[-1].kid
     assert signer.current_kid() == first
-    assert [key["kid"] for key in signer.jwks()["keys"]][1:] == [first]
+    assert published(signer) == [second, first]
 
-    keys.clock.at += SETTLING
-    assert signer.current_kid() != first
-    old, new = keys.kept.signing_keys
-    retired = msgspec.structs.replace(old, retired_at=keys.clock.at, sealed=b"")
-    keys.kept = msgspec.structs.replace(keys.kept, signing_keys=(retired, new))
-    signer = keys.signer()
-    assert len(signer.jwks()["keys"]) == 2
-    keys.clock.at += PUBLISHED_AFTER_RETIREMENT
-    assert [key["kid"] for key in signer.jwks()["keys"]] == [new.kid]
-    assert published(keys.kept.signing_keys, keys.clock.at) == [new]
+    keys.clock.at += ANNOUNCING - 1
+    assert signer.current_kid() == first
+    keys.clock.at += 1
+    assert signer.current_kid() == second
+    assert published(signer) == [second, first]
+    keys.clock.at += SUPERSEDED_FOR
+    assert published(signer) == [second]
 
 
-async def test_a_snapshot_with_an_unknown_key_reloads_the_ring_once(keys: Keys) -> None:
-    stale = keys.ring()
-    keys.clock.at += HOUR
+def test_a_withdrawn_signing_key_neither_signs_nor_verifies(keys: Keys) -> None:
     keys.rotate()
-    keys.clock.at += SETTLING
-    sealed = keys.ring().seal(b"seed", PLACE)
-    factor = Factor(
-        id="fac_1",
-        user_id="usr_1",
-        kind=FactorKind.TOTP,
-        status=FactorStatus.ACTIVE,
-        sealed=sealed,
-        created_at=0,
-    )
-    reloads = []
-
-    class Rows:
-        async def load(self, key: UserKey) -> Snapshot:
-            return Snapshot(root="usr_1", version=1, factors=(factor,))
-
-        async def commit(self, change: Change) -> Outcome:
-            return Outcome.APPLIED
-
-    async def reload() -> None:
-        reloads.append(1)
-        stale.load(keys.kept)
-
-    store = FreshStore(Rows(), stale, reload)
-    for _ in range(3):
-        (loaded,) = (await store.load(UserKey(user="usr_1"))).factors
-        assert loaded.sealed is not None
-        assert stale.open(loaded.sealed, PLACE) == b"seed"
-    assert reloads == [1]
+    old, new = keys.kept.signing_keys
+    withdrawn = msgspec.structs.replace(old, retired_at=keys.clock.at, sealed=b"")
+    keys.kept = msgspec.structs.replace(keys.kept, signing_keys=(withdrawn, new))
+    signer = keys.signer()
+    assert signer.current_kid() == new.kid
+    assert published(signer) == [new.kid]
 
 
 @pytest.mark.requirement("L2")

@@ -1,7 +1,6 @@
 """Keys at rest and in use: providers, the ring of data keys, the signer, slow hashes."""
 
 from nightlatch.adapters.keys.argon2 import Argon2Hasher
-from nightlatch.adapters.keys.fresh_store import FreshStore
 from nightlatch.adapters.keys.kek import KeyEncryptionKey
 from nightlatch.adapters.keys.keyring import KeyRing
 from nightlatch.adapters.keys.maker import FreshKeys
@@ -20,7 +19,6 @@ __all__ = [
     "Es256Signer",
     "FileKeyProvider",
     "FreshKeys",
-    "FreshStore",
     "KeyEncryptionKey",
     "KeyProvider",
     "KeyRing",

@@ -11,7 +11,7 @@ from nightlatch.adapters.keys.kek import KeyEncryptionKey
 from nightlatch.adapters.keys.providers import KeyUnusable
 from nightlatch.domain.crypto.fields import encode_fields
 from nightlatch.domain.crypto.sealing import NONCE_BYTES, Place, open_, seal
-from nightlatch.domain.keys import MAC_KEY, in_use, sealing_keys
+from nightlatch.domain.keys import MAC_KEY, sealing_key, sealing_keys
 from nightlatch.domain.records import DataKey
 from nightlatch.ports.catalog import KeptKeys
 from nightlatch.ports.world import Clock, Entropy
@@ -39,11 +39,11 @@ class KeyRing:
         """Take these keys. Raises ``KeyUnusable`` when they were wrapped by another key."""
         opened = {key.id: self._kek.unwrap(key) for key in kept.data_keys if key.wrapped}
         macs = [key_id for key_id in opened if key_id.startswith(MAC_KEY + "_")]
-        sealing = sealing_keys(kept.data_keys)
-        if len(macs) != 1 or not sealing:
+        in_force = sealing_keys(kept.data_keys)
+        if len(macs) != 1 or not in_force:
             raise KeyUnusable("The database holds no complete set of keys. Restore it.")
         mac = opened.pop(macs[0])
-        self._keys = _Keys(opened, tuple(sealing), mac)
+        self._keys = _Keys(opened, tuple(in_force), mac)
         self._derived.clear()
 
     def knows(self, key_id: str) -> bool:
@@ -62,7 +62,7 @@ class KeyRing:
 
     def current_key_id(self) -> str:
         """The id of the key that seals now."""
-        return in_use(self._loaded().sealing, self._clock.now()).id
+        return sealing_key(self._loaded().sealing, self._clock.now()).id
 
     def digest(self, purpose: str, message: bytes) -> bytes:
         """HMAC-SHA-256 under a key derived from the one that is never replaced."""

@@ -1,4 +1,4 @@
-"""ES256 (RFC 7518 §3.4): the newest settled key signs, older ones go on verifying."""
+"""ES256 (RFC 7518 §3.4): one key signs, others verify."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from nightlatch.adapters.keys.providers import KeyUnusable
-from nightlatch.domain.keys import in_use, published, signing_key_place, signing_keys
+from nightlatch.domain.keys import published_keys, signing_key, signing_key_place, signing_keys
 from nightlatch.domain.records import SigningKey
 from nightlatch.ports.catalog import KeptKeys
 from nightlatch.ports.keys import Sealer
@@ -35,7 +35,6 @@ class Es256Signer:
     def __init__(self, sealer: Sealer, clock: Clock) -> None:
         self._sealer = sealer
         self._clock = clock
-        self._kept: tuple[SigningKey, ...] = ()
         self._in_force: tuple[SigningKey, ...] = ()
         self._private: dict[str, ec.EllipticCurvePrivateKey] = {}
 
@@ -45,7 +44,7 @@ class Es256Signer:
         if not in_force:
             raise KeyUnusable("The database holds no signing key. Restore it from its backup.")
         self._private = {key.kid: self._opened(key) for key in in_force}
-        self._in_force, self._kept = in_force, kept.signing_keys
+        self._in_force = in_force
 
     def sign(self, claims: Mapping[str, Any], typ: str) -> str:
         """A compact JWS (RFC 7515 §7.1) with ``alg``, ``kid`` and ``typ``."""
@@ -57,14 +56,14 @@ class Es256Signer:
         return (said + b"." + _base64url(signature)).decode("ascii")
 
     def jwks(self) -> dict[str, Any]:
-        """The public keys, newest first, retired ones for a while more (RFC 7517 §5)."""
-        return {"keys": [key.public_jwk for key in published(self._kept, self._clock.now())]}
+        """The public keys, newest first: before they sign, and for a while after (RFC 7517 §5)."""
+        return {"keys": [key.public_jwk for key in published_keys(self._in_force, self._clock.now())]}
 
     def current_kid(self) -> str:
         """The id of the key that signs now."""
         if not self._in_force:
             raise KeyUnusable("The keys are not loaded yet.")
-        return in_use(self._in_force, self._clock.now()).kid
+        return signing_key(self._in_force, self._clock.now()).kid
 
     def _opened(self, key: SigningKey) -> ec.EllipticCurvePrivateKey:
         if key.kid in self._private:

@@ -1,8 +1,8 @@
 """Rotation in three steps, each of which can be repeated (K5).
 
-*Begin* adds a data key and a signing key. After they have settled, every process seals and signs
-with them. *Re-seal* moves root after root under the new data key. *Finish* retires the old ones,
-once nothing is sealed under them. Who is interrupted begins again and goes on where they were.
+*Begin* adds a data key and a signing key. Once the data key has settled, every process seals under
+it. *Re-seal* moves root after root. *Finish* retires the older data keys, when nothing is sealed
+under them. Who is interrupted begins again and goes on where they were.
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ import msgspec
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.events import make_event
 from nightlatch.domain.errors import Conflict
-from nightlatch.domain.keys import SETTLING, sealing_keys, signing_keys
+from nightlatch.domain.keys import (
+    SETTLING,
+    published_keys,
+    sealing_keys,
+    signing_key_place,
+    signing_keys,
+)
 from nightlatch.domain.records import KEYS_ROOT, DataKey, Event, Record, SigningKey
 from nightlatch.domain.time import DAY
 from nightlatch.ports.catalog import KeptKeys
@@ -47,38 +53,55 @@ async def begin_rotation(ports: Ports, caller: Caller, maker: KeyMaker, resealin
     return _rotation(fresh.data_key, fresh.signing_key, resumed=False)
 
 
-async def finish_rotation(ports: Ports, caller: Caller, resealing: Resealing, rotation: Rotation) -> list[str]:
-    """Retire the older keys; their ids are the answer.
+async def finish_rotation(
+    ports: Ports,
+    caller: Caller,
+    resealing: Resealing,
+    rotation: Rotation,
+    *,
+    compromised: bool = False,
+) -> list[str]:
+    """Retire the older data keys; the answer lists what was retired.
 
-    Raises ``Conflict`` while something is still sealed under one of them.
+    Older signing keys go on until the new one was announced to all verifiers, but with
+    ``compromised`` they are withdrawn now, and what they signed verifies no more.
+    Raises ``Conflict`` while something is still sealed under an older key.
     """
+    if ports.sealer.current_key_id() != rotation.key_id:
+        raise Conflict("The new key has not settled yet. Repeat this in some seconds.")
     if remaining := await resealing.remaining(rotation.key_id):
         raise Conflict(f"{remaining} values are still sealed under older keys. Repeat the rotation.")
     kept = await ports.catalog.keys()
     now = ports.clock.now()
-    data_keys = [key for key in sealing_keys(kept.data_keys) if key.id != rotation.key_id]
-    signers = [key for key in signing_keys(kept.signing_keys) if key.kid != rotation.kid]
-    retired = [key.id for key in data_keys] + [key.kid for key in signers]
+    old_keys = [key for key in sealing_keys(kept.data_keys) if key.id != rotation.key_id]
+    old_signers = [key for key in signing_keys(kept.signing_keys) if key.kid != rotation.kid]
+    retired = [key.id for key in old_keys] + [key.kid for key in old_signers if compromised]
     if not retired:
         return []
+    moved = (_withdrawn(key, now) if compromised else _resealed(ports, key) for key in old_signers)
+    puts = (*(msgspec.structs.replace(key, retired_at=now) for key in old_keys), *moved)
     event = make_event(ports, caller, now, "keys:retired", data={"keys": retired})
-    await _commit(
-        ports,
-        kept,
-        event,
-        puts=(
-            *(msgspec.structs.replace(key, retired_at=now) for key in data_keys),
-            # What signed is destroyed at once; its public part goes on verifying for a while.
-            *(msgspec.structs.replace(key, retired_at=now, sealed=b"") for key in signers),
-        ),
-    )
+    await _commit(ports, kept, event, puts=puts)
     return retired
 
 
+def _withdrawn(key: SigningKey, now: int) -> SigningKey:
+    return msgspec.structs.replace(key, retired_at=now, sealed=b"")
+
+
+def _resealed(ports: Ports, key: SigningKey) -> SigningKey:
+    place = signing_key_place(key.kid)
+    return msgspec.structs.replace(key, sealed=ports.sealer.seal(ports.sealer.open(key.sealed, place), place))
+
+
 async def _forgettable(kept: KeptKeys, current: str, resealing: Resealing, now: int) -> tuple[Record, ...]:
-    keys: tuple[DataKey | SigningKey, ...] = (*kept.data_keys, *kept.signing_keys)
-    retired = [key for key in keys if key.retired_at is not None and key.retired_at + FORGOTTEN_AFTER <= now]
-    return tuple(retired) if retired and not await resealing.remaining(current) else ()
+    """Data keys that were retired long ago, and signing keys that nobody needs any more."""
+    needed = {key.kid for key in published_keys(signing_keys(kept.signing_keys), now)}
+    signers = [key for key in kept.signing_keys if key.kid not in needed]
+    retired = [key for key in kept.data_keys if key.retired_at is not None and key.retired_at + FORGOTTEN_AFTER <= now]
+    if retired and await resealing.remaining(current):
+        retired = []
+    return (*retired, *signers)
 
 
 async def _commit(

@@ -51,10 +51,7 @@ def seal(key: bytes, key_id: str, plaintext: bytes, *, aad: Place, nonce: bytes)
         raise ValueError(f"a key has {KEY_BYTES} bytes")
     if len(nonce) != NONCE_BYTES:
         raise ValueError(f"a nonce has {NONCE_BYTES} bytes")
-    name = key_id.encode("ascii")
-    if not 1 <= len(name) <= 255:
-        raise ValueError("a key id has 1 to 255 ASCII characters")
-    header = bytes((VERSION, len(name))) + name
+    header = header_of(key_id)
     return header + nonce + AESGCM(key).encrypt(nonce, plaintext, _associated(header, aad))
 
 
@@ -73,6 +70,14 @@ def open_(keys: Mapping[str, bytes], blob: bytes, aad: Place) -> bytes:
         return AESGCM(key).decrypt(nonce, body, _associated(header, aad))
     except InvalidTag:
         raise SealBroken("the sealed value was changed or moved") from None
+
+
+def header_of(key_id: str) -> bytes:
+    """What every value sealed under this key begins with, and no other. Raises ``ValueError`` for no key id."""
+    name = key_id.encode("ascii")
+    if not 1 <= len(name) <= 255:
+        raise ValueError("a key id has 1 to 255 ASCII characters")
+    return bytes((VERSION, len(name))) + name
 
 
 def key_id_of(blob: bytes) -> str:

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from nightlatch.adapters.keys.keyring import KeyRing
+from nightlatch.adapters.cache.shared import Shared
 from nightlatch.domain.crypto.sealing import SealBroken, key_id_of
 from nightlatch.ports.store import Change, Outcome, Snapshot, Store, UserKey
 
 
 class FreshStore:
-    """A ``Store`` that reloads the key ring once when a snapshot names a key unknown here.
+    """A ``Store`` that keeps what this process remembers in step with what it reads and writes.
 
-    Decisions open what they need without waiting for anything, so the ring must be up to date
-    before they begin. Keys settle before they are used; this is for a clock that runs ahead.
+    Decisions open what they need without waiting for anything, so the key ring must be up to date
+    before they begin: a snapshot that names an unknown key reloads it once. Keys settle before
+    they are used; this is for a clock that runs ahead. A shared change of our own is remembered
+    by nobody a moment longer.
     """
 
-    def __init__(self, store: Store, ring: KeyRing, reload: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, store: Store, shared: Shared, knows: Callable[[str], bool]) -> None:
         self._store = store
-        self._ring = ring
-        self._reload = reload
+        self._shared = shared
+        self._knows = knows
 
     async def load(self, key: UserKey) -> Snapshot:
         """Load, and the keys with it where they are new."""
         snapshot = await self._store.load(key)
         if not all(map(self._opens, _sealed_values(snapshot))):
-            await self._reload()
+            await self._shared.reload()
         return snapshot
 
     async def commit(self, change: Change) -> Outcome:
-        """As the store below."""
-        return await self._store.commit(change)
+        """As the store below does."""
+        outcome = await self._store.commit(change)
+        if change.shared and outcome is Outcome.APPLIED:
+            await self._shared.reload()
+        return outcome
 
     def _opens(self, sealed: bytes) -> bool:
         try:
-            return self._ring.knows(key_id_of(sealed))
+            return self._knows(key_id_of(sealed))
         except SealBroken:
             # Garbage: no reload mends it, and opening it will say so.
             return True
