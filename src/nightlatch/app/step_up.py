@@ -9,17 +9,16 @@ from msgspec.structs import replace
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.deciding import active_factors
 from nightlatch.app.events import make_event
-from nightlatch.app.factors.rules import allowed_kinds
 from nightlatch.app.users.reference import user_key
 from nightlatch.domain.assurance import Assurance, FirstFactor, reachable, satisfies
 from nightlatch.domain.errors import StepUpRequired
+from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.ids import AUTHENTICATION, is_id
-from nightlatch.domain.policy.compiled import CompiledPolicy
+from nightlatch.domain.policy.compiled import MANAGE_FACTORS, CompiledPolicy
 from nightlatch.domain.records import Authentication, AuthenticationStatus, Record, User
 from nightlatch.domain.time import MINUTE
 from nightlatch.ports.store import Change, Snapshot, UserKey
 
-MANAGE_FACTORS = "manage_factors"
 APPROVAL_LIFE = 5 * MINUTE
 
 
@@ -80,9 +79,15 @@ def check_approval(
 
 
 def highest_level(snapshot: Snapshot, policy: CompiledPolicy, first_factor: FirstFactor | None) -> Assurance:
-    """What the user's active factors reach, of those that policy lets answer; of all if it lets none."""
-    kinds = {factor.kind for factor in active_factors(snapshot)}
-    return reachable(kinds & allowed_kinds(policy) or kinds, first_factor)
+    """What the user's active factors reach, of those that policy lets answer (``policy.evaluate`` asks for the same).
+
+    Those that it no longer allows count only for somebody who has no other, or nobody could replace them.
+    """
+    active = {factor.kind for factor in active_factors(snapshot)}
+    kinds = active.intersection(policy.kinds)
+    if kinds <= {FactorKind.BACKUP_CODES}:
+        kinds = active
+    return reachable(kinds, first_factor)
 
 
 def refused(ports: Ports, caller: Caller, user: User, snapshot: Snapshot, now: int, wanted: str) -> Change:

@@ -12,6 +12,7 @@ from nightlatch.app.factors.rules import (
     PENDING_LIFE,
     dead_pending,
     require_kind,
+    require_no_confirmation,
     require_person,
     require_room,
 )
@@ -95,7 +96,10 @@ async def begin_factor(
     """
     user = active(snapshot)
     require_person(user)
-    require_kind(await ports.policies.current(), wanted.kind)
+    policy = await ports.policies.current()
+    require_kind(policy, wanted.kind)
+    if not leave.approved:
+        require_no_confirmation(policy)
     require_room(snapshot, now)
     _require_new_secret(ports, snapshot, wanted)
     secret = wanted.secret or ports.entropy.bytes(_SECRET_BYTES[wanted.parameters.algorithm])

@@ -6,6 +6,7 @@ from nightlatch.domain.errors import Conflict, Invalid
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.registry import spec_of
 from nightlatch.domain.policy.compiled import CompiledPolicy
+from nightlatch.domain.policy.document import Confirm
 from nightlatch.domain.records import Factor, FactorState, FactorStatus, Record, User, UserKind
 from nightlatch.domain.time import MINUTE
 from nightlatch.ports.store import Snapshot
@@ -17,14 +18,9 @@ MOST_PENDING = 5
 MOST_FACTORS = 20
 
 
-def allowed_kinds(policy: CompiledPolicy) -> frozenset[FactorKind]:
-    """The kinds that this policy lets answer."""
-    return frozenset(FactorKind(kind) for kind in policy.allowed_kinds)
-
-
 def backup_code_count(policy: CompiledPolicy) -> int:
-    """How many backup codes a set has; 0 where policy wants none."""
-    return policy.backup_codes if FactorKind.BACKUP_CODES in allowed_kinds(policy) else 0
+    """How many backup codes a set has; 0 where policy lets none answer."""
+    return policy.document.recovery.backup_codes if FactorKind.BACKUP_CODES in policy.kinds else 0
 
 
 def require_kind(policy: CompiledPolicy, kind: FactorKind) -> None:
@@ -34,8 +30,18 @@ def require_kind(policy: CompiledPolicy, kind: FactorKind) -> None:
     spec = spec_of(kind)
     if spec is None or not spec.enrollable:
         raise Invalid.field("/kind", "kind_not_available", "This kind does not work here; totp and hotp do.")
-    if kind not in allowed_kinds(policy):
+    if kind not in policy.enrollable:
         raise Invalid.field("/kind", "kind_not_allowed", "The policy in force does not allow this kind.")
+
+
+def require_no_confirmation(policy: CompiledPolicy) -> None:
+    """Raise ``Conflict`` where policy asks for more before a first factor counts than a key can give."""
+    first = policy.document.first_factor
+    if first.confirm is not Confirm.NONE or first.hold:
+        raise Conflict(
+            "The policy in force wants a first factor to be confirmed, which this call cannot do.",
+            code="confirmation_required",
+        )
 
 
 def require_person(user: User) -> None:
