@@ -30,7 +30,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Something answered."""
 
 
-class Page(Answer, Generic[T]):
+class Page(Answer, Generic[T], kw_only=True):
     """One page of a list; ``next_cursor`` is None on the last."""
 
     data: list[T]
@@ -40,7 +40,7 @@ class Page(Answer, Generic[T]):
 # --- users ---------------------------------------------------------------------------------
 
 
-class NewUser(Request):
+class NewUser(Request, kw_only=True):
     username: str
     display_name: str | None = None
     kind: UserKind = UserKind.PERSON
@@ -53,7 +53,7 @@ class NewUser(Request):
     networks: list[str] = []
 
 
-class UserPatch(Request):
+class UserPatch(Request, kw_only=True):
     """Only what is sent changes; ``null`` clears what may be empty."""
 
     display_name: str | None | UnsetType = UNSET
@@ -67,12 +67,12 @@ class UserPatch(Request):
     status: Literal["active", "disabled"] | UnsetType = UNSET
 
 
-class AddressAnswer(Answer):
+class AddressAnswer(Answer, kw_only=True):
     value: str
     verified_at: dt.datetime | None
 
 
-class UserAnswer(Answer):
+class UserAnswer(Answer, kw_only=True):
     id: str
     username: str
     display_name: str | None
@@ -92,7 +92,7 @@ class UserAnswer(Answer):
 # --- factors -------------------------------------------------------------------------------
 
 
-class NewFactor(Request):
+class NewFactor(Request, kw_only=True):
     """``secret`` (Base32) imports an existing one; the parameters are for apps that need them."""
 
     kind: FactorKind
@@ -104,7 +104,7 @@ class NewFactor(Request):
     period: int = 30
 
 
-class Enrollment(Answer):
+class Enrollment(Answer, kw_only=True):
     """Shown this once."""
 
     uri: str
@@ -113,7 +113,7 @@ class Enrollment(Answer):
     qr_png: str
 
 
-class FactorAnswer(Answer):
+class FactorAnswer(Answer, kw_only=True):
     id: str
     kind: FactorKind
     status: FactorStatus
@@ -125,41 +125,41 @@ class FactorAnswer(Answer):
     codes_left: int | None = None
 
 
-class EnrolledFactor(FactorAnswer):
+class EnrolledFactor(FactorAnswer, kw_only=True):
     enrollment: Enrollment
 
 
-class ActivatedFactor(FactorAnswer):
+class ActivatedFactor(FactorAnswer, kw_only=True):
     """``backup_codes`` only with a user's first activation, shown this once."""
 
     backup_codes: list[str] | None = None
 
 
-class Activation(Request):
+class Activation(Request, kw_only=True):
     code: str
 
 
-class FactorPatch(Request):
+class FactorPatch(Request, kw_only=True):
     label: str | None
 
 
-class Resynchronization(Request):
+class Resynchronization(Request, kw_only=True):
     code: str
     next_code: str
 
 
-class NewBackupCodes(Request):
+class NewBackupCodes(Request, kw_only=True):
     approval: str | None = None
 
 
-class BackupCodes(Answer):
+class BackupCodes(Answer, kw_only=True):
     backup_codes: list[str]
 
 
 # --- authentications -----------------------------------------------------------------------
 
 
-class ContextIn(Request):
+class ContextIn(Request, kw_only=True):
     """``ip`` is required: what is missing is never taken for safe."""
 
     ip: str
@@ -167,7 +167,7 @@ class ContextIn(Request):
     device_token: str | None = None
 
 
-class NewAuthentication(Request):
+class NewAuthentication(Request, kw_only=True):
     user: str | NewUser
     context: ContextIn
     action: str = "login"
@@ -178,21 +178,21 @@ class NewAuthentication(Request):
     state: str | None = None
 
 
-class ReasonAnswer(Answer):
+class ReasonAnswer(Answer, kw_only=True):
     code: str
     rule: str | None
     effect: str
     detail: str
 
 
-class OfferedFactor(Answer):
+class OfferedFactor(Answer, kw_only=True):
     id: str
     kind: FactorKind
     label: str | None
     hint: str | None
 
 
-class AuthenticationAnswer(Answer):
+class AuthenticationAnswer(Answer, kw_only=True):
     id: str
     user: str
     decision: Literal["allow", "challenge", "enroll", "deny"]
@@ -208,18 +208,18 @@ class AuthenticationAnswer(Answer):
     reason: str | None | UnsetType = UNSET
 
 
-class NewChallenge(Request):
+class NewChallenge(Request, kw_only=True):
     factor: str
 
 
-class ChallengeAnswer(Answer):
+class ChallengeAnswer(Answer, kw_only=True):
     id: str
     kind: FactorKind
     factor: str
     expires_at: dt.datetime
 
 
-class NewVerification(Request):
+class NewVerification(Request, kw_only=True):
     code: str | None = None
     credential: dict[str, Any] | None = None
     factor: str | None = None
@@ -229,7 +229,7 @@ class NewVerification(Request):
 Rejection = Literal["wrong_code", "replayed", "expired", "throttled", "no_such_factor"]
 
 
-class VerificationAnswer(Answer, omit_defaults=True):
+class VerificationAnswer(Answer, kw_only=True, omit_defaults=True):
     """Approved: with ``assertion``, ``device_token`` and ``factor``. Rejected: this attempt's
     ``reason``; ``retry_after`` in whole seconds where it was throttled.
     """
@@ -243,7 +243,7 @@ class VerificationAnswer(Answer, omit_defaults=True):
     backup_codes_left: int | None = None
 
 
-class OneShot(Request):
+class OneShot(Request, kw_only=True):
     """``POST /v1/verify``: decision and verification in one call."""
 
     user: str
@@ -255,16 +255,16 @@ class OneShot(Request):
     first_factor: Literal["pwd", "none"] | None = None
 
 
-class OneShotAnswer(VerificationAnswer):
+class OneShotAnswer(VerificationAnswer, kw_only=True):
     decision: Literal["allow", "challenge", "enroll", "deny"]
     id: str
 
 
-class ResultRequest(Request):
+class ResultRequest(Request, kw_only=True):
     code: str
 
 
-class ResultAnswer(Answer, omit_defaults=True):
+class ResultAnswer(Answer, kw_only=True, omit_defaults=True):
     status: Literal["approved", "rejected"]
     assertion: str | None = None
     device_token: str | None = None
@@ -274,12 +274,12 @@ class ResultAnswer(Answer, omit_defaults=True):
 # --- links, devices, policy, audit ---------------------------------------------------------
 
 
-class PortalLink(Answer):
+class PortalLink(Answer, kw_only=True):
     url: str
     expires_at: dt.datetime
 
 
-class DeviceAnswer(Answer):
+class DeviceAnswer(Answer, kw_only=True):
     id: str
     application: str
     user_agent: str | None
@@ -288,7 +288,7 @@ class DeviceAnswer(Answer):
     last_seen_at: dt.datetime
 
 
-class PolicyAnswer(Answer):
+class PolicyAnswer(Answer, kw_only=True):
     """``document`` is the text as it was written; version 0 is the built-in default."""
 
     version: int
@@ -298,7 +298,7 @@ class PolicyAnswer(Answer):
     weakens: list[str] = []
 
 
-class EventAnswer(Answer):
+class EventAnswer(Answer, kw_only=True):
     seq: int
     id: str
     at: dt.datetime
@@ -315,14 +315,14 @@ class EventAnswer(Answer):
     personal: dict[str, Any] | None
 
 
-class NewApplication(Request):
+class NewApplication(Request, kw_only=True):
     name: str
     scopes: list[str] = ["authenticate"]
     return_urls: list[str] = []
     first_factor: Literal["pwd", "none"] | None = None
 
 
-class ApplicationAnswer(Answer):
+class ApplicationAnswer(Answer, kw_only=True):
     id: str
     name: str
     scopes: list[str]
@@ -332,7 +332,7 @@ class ApplicationAnswer(Answer):
     revoked_at: dt.datetime | None
 
 
-class CreatedApplication(Answer):
+class CreatedApplication(Answer, kw_only=True):
     """Printed once: ``api_key`` is kept as a hash only."""
 
     id: str
