@@ -8,9 +8,9 @@ from nightlatch.app.messages import PolicyAnswer
 from nightlatch.app.policy.check import read_document
 from nightlatch.app.policy.read import policy_answer
 from nightlatch.domain.errors import PreconditionFailed
+from nightlatch.domain.policy.compare import weakens
 from nightlatch.domain.policy.defaults import DEFAULT_TEXT, DEFAULT_VERSION
 from nightlatch.domain.policy.loader import load
-from nightlatch.domain.policy.compare import weakens
 from nightlatch.domain.records import POLICY_ROOT, PolicyVersion
 from nightlatch.ports.store import Change, Outcome
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from nightlatch.app.context import Ports
 from nightlatch.app.messages import Answer
 from nightlatch.domain.errors import FieldProblem, Invalid
+from nightlatch.domain.policy.compare import weakens
 from nightlatch.domain.policy.document import PolicyDocument
 from nightlatch.domain.policy.lint import advise
 from nightlatch.domain.policy.loader import load
 from nightlatch.domain.policy.problems import PolicyErrors
-from nightlatch.domain.policy.compare import weakens
 
 
 class PolicyAdvice(Answer, frozen=True, kw_only=True):
@@ -21,7 +21,7 @@ class PolicyAdvice(Answer, frozen=True, kw_only=True):
 
 
 class PolicyCheck(Answer, frozen=True, kw_only=True):
-    """A good document: ``weakens`` lists what would be weaker than what is in force, ``advice`` what it leaves undone."""
+    """A good document: ``weakens`` lists what would be weaker than what is in force, ``advice`` what to think about."""
 
     version: int
     weakens: list[str]
