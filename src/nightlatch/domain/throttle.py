@@ -54,8 +54,9 @@ class Throttled(Exception):
 def check(state: FactorState, lane: Lane, now: int) -> None:
     """Return if a try may be judged at an instant (µs); else raise ``Throttled``, and leave the try uncounted.
 
-    No wait that we set ends later than the longest from now. One that seems to was set by a clock that has since been
-    set back; it is over, so that nobody is shut out for a day. That gains a guesser one try, which counts like any.
+    No wait that is set ends later than the longest from now. One that seems to was set before the clock was set back,
+    and shuts nobody out for a day: it holds for its last hour only. That may gain a guesser a try, which counts like
+    any. Waits that end sooner hold in any case, for another node's clock may simply be ahead of this one's.
     """
     if is_stopped(state, lane):
         raise Throttled(None, stopped=True)

@@ -37,12 +37,11 @@ def match(secret: bytes, code: str, *, counter: int, look_ahead: int = LOOK_AHEA
     ``ValueError`` for a counter or window out of range.
     """
     typed = _typed(code, digits)
+    counters = _window(counter, look_ahead)
     found = -1
-    # Every candidate is computed and compared, so that time tells nothing about where a match lies.
-    for candidate, value in zip(
-        *_candidates(secret, counter, look_ahead, digits, following=0),
-        strict=False,
-    ):
+    # Every candidate is computed and compared, so that time tells nothing about where a match lies. The first match
+    # counts: should two counters share a code, taking the later would leave the device behind, where nothing finds it.
+    for candidate, value in zip(counters, truncated(secret, counters, digits), strict=True):
         if hmac.compare_digest(value.to_bytes(4, "big"), typed) and found < 0:
             found = candidate
     if found < 0:
@@ -59,7 +58,8 @@ def resynchronise(
     Raises ``WrongCode``, and ``ValueError`` for a counter or window out of range.
     """
     typed = _typed(first, digits), _typed(second, digits)
-    counters, values = _candidates(secret, counter, window, digits, following=1)
+    counters = _window(counter, window)
+    values = truncated(secret, range(counter, counters.stop + 1), digits)
     found = -1
     for candidate, here, there in zip(counters, values, values[1:], strict=False):
         right = hmac.compare_digest(here.to_bytes(4, "big"), typed[0])
@@ -109,11 +109,10 @@ def _typed(code: str, digits: int) -> bytes:
     return typed
 
 
-def _candidates(secret: bytes, counter: int, width: int, digits: int, *, following: int) -> tuple[range, list[int]]:
-    """The counters of a window, and their codes with as many ``following`` ones more."""
+def _window(counter: int, width: int) -> range:
     if not 0 <= width <= MAX_LOOK_AHEAD:
         raise ValueError(f"a window has 0 to {MAX_LOOK_AHEAD} counters")
+    # Room for the two counters that a resynchronisation moves past its match.
     if not 0 <= counter <= LAST_COUNTER - width - 2:
         raise ValueError("the counter is out of range")
-    counters = range(counter, counter + width + 1)
-    return counters, truncated(secret, range(counter, counters.stop + following), digits)
+    return range(counter, counter + width + 1)
