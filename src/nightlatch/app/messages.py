@@ -317,7 +317,7 @@ class EventAnswer(Answer, kw_only=True):
 
 class NewApplication(Request, kw_only=True):
     name: str
-    scopes: list[str] = ["authenticate"]
+    scopes: list[str] = msgspec.field(default_factory=lambda: ["authenticate"])
     return_urls: list[str] = []
     first_factor: Literal["pwd", "none"] | None = None
 
