@@ -84,3 +84,10 @@ def test_a_skipped_or_allowed_sign_in_is_honest() -> None:
     """``aal1``, the password at most, no ``mfa``."""
     said = claims(**GIVEN | {"acr": Assurance.AAL1, "amr": ("pwd",)})
     assert (said["acr"], said["amr"]) == ("aal1", ["pwd"])
+
+
+@pytest.mark.requirement("E1")
+@pytest.mark.parametrize(("ends", "exp"), [(120, 1_766_000_120), (300, 1_766_000_300), (86_400, 1_766_000_300)])
+def test_a_policy_shortens_the_life_of_an_assertion_and_never_lengthens_it(ends: int, exp: int) -> None:
+    """The end is the earlier of five minutes and what ``max_age`` allows."""
+    assert claims(**GIVEN | {"ends": NOW + ends * SECOND})["exp"] == exp
