@@ -10,7 +10,7 @@ from nightlatch.app.attempt import rejected, status_at
 from nightlatch.app.cancel import cancelled
 from nightlatch.app.context import Ports
 from nightlatch.app.kernel import Decided
-from nightlatch.app.prompt.session import Seat, Visit, move
+from nightlatch.app.prompt.session import CODES, Seat, Visit, move
 from nightlatch.app.result import issue_result
 from nightlatch.app.skip import skipped
 from nightlatch.domain.errors import Conflict
@@ -29,7 +29,7 @@ async def leave_prompt(ports: Ports, visit: Visit) -> str:
         now = ports.clock.now()
         authentication = seat.authentication
         status = status_at(authentication, now)
-        if status is AuthenticationStatus.PENDING or "codes" in seat.ticket.data:
+        if status is AuthenticationStatus.PENDING or CODES in seat.ticket.data:
             raise Conflict("The sign-in is not finished.", code="not_finished")
         if status is AuthenticationStatus.EXPIRED:
             authentication = rejected(authentication, "expired")

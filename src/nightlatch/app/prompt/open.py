@@ -13,9 +13,10 @@ import msgspec
 
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.events import make_event
+from nightlatch.app.kept import keep
 from nightlatch.app.kernel import Decided, transact
 from nightlatch.app.networks import network_of
-from nightlatch.app.prompt.session import SESSION_LIFE, Elsewhere, Visit, session_hash
+from nightlatch.app.prompt.session import NAME, SESSION_LIFE, Elsewhere, Visit, session_hash
 from nightlatch.app.tickets import TOKEN_BYTES, hash_of, issue
 from nightlatch.domain.crypto.tokens import ticket_token
 from nightlatch.domain.errors import Invalid, NotFound
@@ -31,11 +32,17 @@ class Gone(NotFound):
     detail = "This sign-in is over. Start again."
 
 
-def issue_prompt(ports: Ports, now: int, authentication: Authentication) -> tuple[str, Ticket]:
+def issue_prompt(
+    ports: Ports, now: int, authentication: Authentication, *, named: str | None = None
+) -> tuple[str, Ticket]:
     """The ``prompt_url`` of an authentication, and the ticket to store in the same change.
 
-    The ticket lives as long as the authentication and belongs to its root.
+    The ticket lives as long as the authentication and belongs to its root. ``named`` is what an
+    unknown person was called: the prompt shows it where it would show a known one's name (H6).
     """
+    data = None
+    if named is not None and not authentication.user_known:
+        data = {NAME: keep(ports, authentication.user_id, NAME, named.encode("utf-8", "replace"))}
     token, ticket = issue(
         ports,
         now,
@@ -45,6 +52,7 @@ def issue_prompt(ports: Ports, now: int, authentication: Authentication) -> tupl
         application_id=authentication.application_id,
         authentication_id=authentication.id,
         ttl=max(0, authentication.expires_at - now),
+        data=data,
     )
     return f"{ports.site.public_url}/prompt/{authentication.id}?ticket={token}", ticket
 
@@ -107,7 +115,7 @@ def _bound(
     session = msgspec.structs.replace(
         ticket,
         hash=bound,
-        data={"peer_differs": True} if differs else {},
+        data={**ticket.data, "peer_differs": True} if differs else ticket.data,
         created_at=now,
         expires_at=now + SESSION_LIFE,
     )

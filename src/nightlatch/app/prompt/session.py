@@ -24,6 +24,19 @@ SESSION_LIFE = 30 * MINUTE
 """Longer than the authentication: who was approved may take their time to save backup codes."""
 
 
+# The notes of a session's ticket.
+NAME = "name"
+"""What an unknown person was called, sealed."""
+BEGUN = "factor"
+"""The factor that is being set up."""
+DECOY = "secret"
+"""The secret of one that is set up for nobody, sealed."""
+CODES = "codes"
+"""New backup codes that are not saved yet, sealed."""
+ENROLLED = "enrolled"
+"""That a factor was set up here."""
+
+
 class Elsewhere(NotFound):
     """This browser did not open the prompt, or what it opened is long over."""
 

@@ -1,0 +1,162 @@
+"""Setting up a way to sign in from within a sign-in: the first factor is proved and approves at once.
+
+Who has no account is led through the same screens, with a secret that nothing accepts (H6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from nightlatch.app.answer import answer_event, settle
+from nightlatch.app.approving import approved, seen_network
+from nightlatch.app.attempt import require_open
+from nightlatch.app.context import Ports
+from nightlatch.app.deciding import active_factors
+from nightlatch.app.factors.activate import complete_factor
+from nightlatch.app.factors.enroll import Wanted, begin_factor
+from nightlatch.app.factors.rules import alive
+from nightlatch.app.judging import Judged
+from nightlatch.app.kept import keep
+from nightlatch.app.kernel import Decided
+from nightlatch.app.messages import ActivatedFactor, Rejection
+from nightlatch.app.prompt.session import BEGUN, CODES, DECOY, ENROLLED, Seat, Visit, move
+from nightlatch.app.step_up import Leave
+from nightlatch.domain.assurance import Assurance, assess, satisfies
+from nightlatch.domain.errors import Conflict, Invalid, Refusal, Throttled
+from nightlatch.domain.factors.base import FactorKind
+from nightlatch.domain.factors.parameters import TotpParameters
+from nightlatch.domain.factors.registry import REGISTRY
+from nightlatch.domain.factors.seed import SECRET_BYTES
+from nightlatch.domain.ids import FACTOR
+from nightlatch.domain.records import Authentication, Factor, FactorState, Record, Ticket
+from nightlatch.ports.store import Change
+
+APP = Wanted(FactorKind.TOTP, None, TotpParameters(), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """What became of the code that was to turn a factor on; without ``rejection`` it is on."""
+
+    rejection: Rejection | None = None
+    retry_after: int | None = None
+
+
+async def begin_setup(ports: Ports, visit: Visit) -> None:
+    """Make a secret for an authenticator app; once begun, it stays the same.
+
+    Raises ``Elsewhere``; ``Conflict`` where this sign-in asks for no set-up.
+    """
+
+    async def decide(seat: Seat) -> Decided[None]:
+        now = ports.clock.now()
+        _require_setup(seat, now)
+        if begun(seat, now):
+            return None, None
+        if seat.snapshot.user is None:
+            return _decoy(ports, seat, now), None
+        change, enrolled = await begin_factor(ports, seat.caller, seat.snapshot, APP, Leave(approved=False), now)
+        return _with(change, seat.note(**{BEGUN: enrolled.id})), None
+
+    await move(ports, visit, decide)
+
+
+async def finish_setup(ports: Ports, visit: Visit, code: str) -> SetUp:
+    """Turn the factor on by a code of it, and approve the sign-in with what that proved.
+
+    Wrong codes count as they do for any sign-in: the fifth ends it. Raises ``Elsewhere``,
+    ``Conflict``.
+    """
+
+    async def decide(seat: Seat) -> Decided[SetUp]:
+        now = ports.clock.now()
+        _require_setup(seat, now)
+        factor_id = seat.ticket.data.get(BEGUN)
+        if factor_id is None:
+            raise Conflict("Nothing is being set up.", code="not_begun")
+        if seat.snapshot.user is None:
+            return _refused(ports, seat, (), "wrong_code", now), SetUp("wrong_code")
+        change, told = await complete_factor(ports, seat.caller, seat.snapshot, factor_id, code, now)
+        if isinstance(told, ActivatedFactor):
+            return _settled(ports, seat, change, told, now), SetUp()
+        if isinstance(told, Throttled):
+            return None, SetUp("throttled", told.retry_after)
+        reason = _reason(told)
+        return _refused(ports, seat, change.puts, reason, now), SetUp(reason)
+
+    return await move(ports, visit, decide)
+
+
+async def codes_saved(ports: Ports, visit: Visit) -> None:
+    """The person has their backup codes: from now on nobody shows them again (L4)."""
+
+    async def decide(seat: Seat) -> Decided[None]:
+        if CODES not in seat.ticket.data:
+            return None, None
+        saved = seat.note(**{CODES: None})
+        return Change(root=seat.ticket.root, expected=seat.snapshot.version, puts=(saved,)), None
+
+    await move(ports, visit, decide)
+
+
+def begun(seat: Seat, now: int) -> bool:
+    """Whether the factor that was begun here may still be turned on."""
+    factor_id = seat.ticket.data.get(BEGUN)
+    if factor_id is None or seat.snapshot.user is None:
+        return factor_id is not None
+    return any(factor.id == factor_id and alive(factor, now) for factor in seat.snapshot.factors)
+
+
+def _require_setup(seat: Seat, now: int) -> None:
+    require_open(seat.authentication, now)
+    if seat.authentication.decision != "enroll" or active_factors(seat.snapshot):
+        raise Conflict("This sign-in asks for no set-up.", code="not_enrolling")
+
+
+def _decoy(ports: Ports, seat: Seat, now: int) -> Change:
+    secret = keep(ports, seat.authentication.user_id, DECOY, ports.entropy.bytes(SECRET_BYTES))
+    note = seat.note(**{BEGUN: ports.new_id(FACTOR, now), DECOY: secret})
+    return Change(root=seat.authentication.root, expected=seat.snapshot.version, puts=(note,))
+
+
+def _settled(ports: Ports, seat: Seat, change: Change, told: ActivatedFactor, now: int) -> Change:
+    factor = next(record for record in change.puts if isinstance(record, Factor))
+    state = next(record for record in change.puts if isinstance(record, FactorState))
+    evidence = REGISTRY[factor.kind].evidence(factor_id=factor.id, counter=state.counter)
+    proved = assess((evidence,), seat.authentication.first_factor)
+    note: dict[str, Any] = {ENROLLED: True}
+    if told.backup_codes is not None:
+        note[CODES] = keep(ports, seat.authentication.user_id, CODES, msgspec.json.encode(told.backup_codes))
+    change = _with(change, seat.note(**note))
+    if not satisfies(proved.acr, Assurance(seat.authentication.acr_required)):
+        return change
+    settled = approved(ports, seat.authentication, proved, now, factor_id=factor.id)
+    event = answer_event(ports, seat.caller, seat.snapshot.user, settled, Judged(factor=factor, evidence=evidence), now)
+    return msgspec.structs.replace(
+        change,
+        puts=(*change.puts, settled, seen_network(settled, now)),
+        events=(*change.events, event),
+    )
+
+
+def _refused(ports: Ports, seat: Seat, states: tuple[Record, ...], reason: Rejection, now: int) -> Change:
+    judged = Judged(rejection=reason, counted=True)
+    counted: Authentication = settle(ports, seat.authentication, judged, now, remember=False)
+    event = answer_event(ports, seat.caller, seat.snapshot.user, counted, judged, now)
+    kept_states = tuple(state for state in states if isinstance(state, FactorState))
+    return Change(root=counted.root, expected=seat.snapshot.version, puts=(*kept_states, counted), events=(event,))
+
+
+def _reason(refusal: Refusal) -> Rejection:
+    if isinstance(refusal, Invalid) and refusal.fields and refusal.fields[0].code == "replayed":
+        return "replayed"
+    if isinstance(refusal, Invalid):
+        return "wrong_code"
+    raise refusal
+
+
+def _with(change: Change, note: Ticket) -> Change:
+    return msgspec.structs.replace(change, puts=(*change.puts, note))

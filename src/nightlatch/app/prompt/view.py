@@ -1,0 +1,185 @@
+"""What the prompt shows now. Reading changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from nightlatch.app.attempt import status_at
+from nightlatch.app.context import Ports
+from nightlatch.app.deciding import offered, usable
+from nightlatch.app.factors.answers import codes_left
+from nightlatch.app.factors.enroll import Wanted, enrollment_of
+from nightlatch.app.factors.secrets import open_secret
+from nightlatch.app.judging import parameters_of
+from nightlatch.app.kept import kept
+from nightlatch.app.messages import Enrollment
+from nightlatch.app.prompt.session import BEGUN, CODES, DECOY, ENROLLED, NAME, Seat, Visit, take_seat
+from nightlatch.app.prompt.setup import APP, begun
+from nightlatch.domain.errors import NotFound
+from nightlatch.domain.factors.base import FactorKind
+from nightlatch.domain.records import (
+    Authentication,
+    AuthenticationStatus,
+    Factor,
+    FactorState,
+    User,
+    UserKind,
+)
+from nightlatch.domain.throttle import Lane, Throttled, check
+
+
+class Stage(StrEnum):
+    """Where a sign-in stands, as the person in front of it sees it."""
+
+    CHALLENGE = "challenge"
+    GRACE = "grace"
+    START = "start"
+    SETUP = "setup"
+    BACKUP_CODES = "backup_codes"
+    ALL_SET = "all_set"
+    LEAVE = "leave"
+    REFUSED = "refused"
+    OVER = "over"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to sign in. ``paused_until`` is an instant (µs); ``stopped``: waiting does not help."""
+
+    id: str
+    kind: FactorKind
+    label: str | None
+    digits: int
+    codes_left: int | None = None
+    paused_until: int | None = None
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptView:
+    """Instants and durations in µs. ``remember_for`` is None where nothing may be remembered."""
+
+    stage: Stage
+    authentication_id: str
+    application: str
+    return_url: str
+    now: int
+    ways: tuple[Way, ...] = ()
+    remember_for: int | None = None
+    grace_ends_at: int | None = None
+    reason: str | None = None
+    skipped: bool = False
+
+
+async def view_prompt(ports: Ports, visit: Visit) -> PromptView:
+    """Where this sign-in stands. Raises ``Elsewhere``."""
+    seat = await take_seat(ports, visit)
+    now = ports.clock.now()
+    a = seat.authentication
+    application = await ports.catalog.application(a.application_id)
+    if application is None:
+        raise NotFound
+    return PromptView(
+        stage=_stage(seat, now),
+        authentication_id=a.id,
+        application=application.application.name,
+        return_url=a.return_url or "",
+        now=now,
+        ways=ways_of(seat, now),
+        remember_for=None if seat.peer_differs else a.remember_for,
+        grace_ends_at=a.grace_ends_at,
+        reason=a.status_reason,
+        skipped=a.status is AuthenticationStatus.APPROVED and a.factor_id is None,
+    )
+
+
+async def view_enrollment(ports: Ports, visit: Visit) -> Enrollment | None:
+    """The picture and key of the factor that was begun here; None when there is none."""
+    seat = await take_seat(ports, visit)
+    if not begun(seat, ports.clock.now()):
+        return None
+    user = seat.snapshot.user
+    if user is None:
+        return _decoy_enrollment(ports, seat)
+    factor = next(f for f in seat.snapshot.factors if f.id == seat.ticket.data[BEGUN])
+    return begun_enrollment(ports, user, factor)
+
+
+def begun_enrollment(ports: Ports, user: User, factor: Factor) -> Enrollment:
+    """What its owner must see of a TOTP factor that is not turned on yet."""
+    wanted = Wanted(factor.kind, factor.label, parameters_of(factor), None)
+    return enrollment_of(ports, user, wanted, open_secret(ports, factor))
+
+
+async def view_codes(ports: Ports, visit: Visit) -> tuple[str, ...]:
+    """New backup codes until they are saved; none afterwards."""
+    seat = await take_seat(ports, visit)
+    note = seat.ticket.data.get(CODES)
+    if note is None:
+        return ()
+    return msgspec.json.decode(kept(ports, seat.authentication.user_id, CODES, note), type=tuple[str, ...])
+
+
+def ways_of(seat: Seat, now: int) -> tuple[Way, ...]:
+    """The ways that answer this sign-in, strongest first; none once it is decided."""
+    a = seat.authentication
+    if status_at(a, now) is not AuthenticationStatus.PENDING or not usable(seat.snapshot.user):
+        return ()
+    lane = Lane.KNOWN if a.device_known else Lane.OTHER
+    factors = offered(seat.snapshot, a.allowed_kinds, a.acr_required, a.first_factor)
+    return tuple(way_of(factor, seat.snapshot.states.get(factor.id), lane, now) for factor in factors)
+
+
+def way_of(factor: Factor, state: FactorState | None, lane: Lane, now: int) -> Way:
+    """A factor as its owner meets it, with the pause that holds for this lane."""
+    until, stopped = None, False
+    if state is not None:
+        try:
+            check(state, lane, now)
+        except Throttled as waiting:
+            until, stopped = waiting.until, waiting.stopped
+    return Way(
+        id=factor.id,
+        kind=factor.kind,
+        label=factor.label,
+        digits=int(factor.public.get("digits", 6)),
+        codes_left=codes_left(factor, state),
+        paused_until=until,
+        stopped=stopped,
+    )
+
+
+def _stage(seat: Seat, now: int) -> Stage:
+    a = seat.authentication
+    status = status_at(a, now)
+    if status is AuthenticationStatus.PENDING:
+        return _open_stage(seat, a, now)
+    if status is AuthenticationStatus.APPROVED:
+        if CODES in seat.ticket.data:
+            return Stage.BACKUP_CODES
+        return Stage.ALL_SET if ENROLLED in seat.ticket.data else Stage.LEAVE
+    if status is AuthenticationStatus.EXPIRED:
+        return Stage.EXPIRED
+    return Stage.REFUSED if a.decision == "deny" else Stage.OVER
+
+
+def _open_stage(seat: Seat, a: Authentication, now: int) -> Stage:
+    if a.decision == "challenge":
+        return Stage.CHALLENGE if ways_of(seat, now) else Stage.REFUSED
+    if a.decision != "enroll" or ENROLLED in seat.ticket.data:
+        return Stage.REFUSED
+    if begun(seat, now):
+        return Stage.SETUP
+    deadline = a.grace_ends_at
+    return Stage.GRACE if a.skippable and deadline is not None and now < deadline else Stage.START
+
+
+def _decoy_enrollment(ports: Ports, seat: Seat) -> Enrollment:
+    user_id, data = seat.authentication.user_id, seat.ticket.data
+    name = kept(ports, user_id, NAME, data[NAME]).decode() if NAME in data else user_id
+    nobody = User(id=user_id, username=name, kind=UserKind.PERSON, created_at=0, updated_at=0)
+    return enrollment_of(ports, nobody, APP, kept(ports, user_id, DECOY, data[DECOY]))

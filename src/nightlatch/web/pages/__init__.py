@@ -1,0 +1,1 @@
+"""The pages that people see: hosted prompt, portal, demo. Hand-written HTML, CSS and small modules."""

@@ -1,0 +1,1 @@
+"""The portal: a person's own page."""

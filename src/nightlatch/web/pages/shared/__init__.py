@@ -1,0 +1,1 @@
+"""What all pages share: their look, how they are rendered, and how requests reach them."""
