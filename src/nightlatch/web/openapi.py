@@ -24,6 +24,7 @@ from nightlatch.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from nightlatch.web.common.body import JSON
 from nightlatch.web.common.endpoint import Endpoint, Nothing, Text
 from nightlatch.web.common.problems import (
     MEDIA_TYPE,
@@ -162,12 +163,11 @@ def _never_null(schema: Schema) -> Schema:
 
 def _request_body(endpoint: Endpoint) -> Schema:
     if endpoint.body is Text:
-        schema: Schema = {"type": "string"}
-        content = {
-            kind: {"schema": {"type": "object"} if kind.endswith("json") else schema} for kind in endpoint.accepts
-        }
-        return {"required": True, "content": content}
-    schema = {"type": "object", "additionalProperties": False} if endpoint.body is Nothing else _ref(endpoint.body)
+        content = {kind: {"schema": _text_schema(kind)} for kind in endpoint.accepts}
+        return {"required": True, "content": content | {JSON: {**content[JSON], "example": endpoint.example}}}
+    schema: Schema = (
+        {"type": "object", "additionalProperties": False} if endpoint.body is Nothing else _ref(endpoint.body)
+    )
     media: Schema = {"schema": schema}
     if endpoint.example is not None:
         media["example"] = dict(endpoint.example)
@@ -179,12 +179,16 @@ def _responses(endpoint: Endpoint) -> Schema:
     answered: Schema = {"description": phrase, "headers": {"Request-Id": {"schema": {"type": "string"}}}}
     if endpoint.answer is not None:
         answered["content"] = {
-            kind: {"schema": _ref(endpoint.answer) if kind.endswith("json") else {"type": "string"}}
+            kind: {"schema": _ref(endpoint.answer) if kind.endswith("json") else _text_schema(kind)}
             for kind in endpoint.offers
         }
     statuses = sorted({status_of(kind) for kind in refusals_of(endpoint)})
     problems = {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in statuses}
     return {str(endpoint.status): answered} | problems
+
+
+def _text_schema(media_type: str) -> Schema:
+    return {"type": "object" if media_type.endswith("json") else "string"}
 
 
 def _ref(kind: Any) -> Schema:

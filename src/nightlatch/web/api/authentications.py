@@ -42,11 +42,16 @@ class WaitQuery(Query, frozen=True, kw_only=True):
     wait: Seconds = 0
 
 
+def _holds_secret(answer: AuthenticationAnswer) -> bool:
+    return any((answer.assertion, answer.device_token, answer.prompt_url))
+
+
 @endpoints.post(
     "/v1/authentications",
     scope="authenticate",
     status=201,
     creates=True,
+    secret=_holds_secret,
     example={"user": "maya", "context": {"ip": "192.0.2.7", "user_agent": "Mozilla/5.0"}, "action": "login"},
 )
 async def create_authentication(call: Call, body: NewAuthentication) -> AuthenticationAnswer:

@@ -23,7 +23,7 @@ from nightlatch.app.messages import (
     Resynchronization,
 )
 from nightlatch.domain.errors import Conflict, StepUpRequired
-from nightlatch.web.common.endpoint import Call, Endpoints
+from nightlatch.web.common.endpoint import Call, Endpoints, always
 from nightlatch.web.common.query import Query
 
 endpoints = Endpoints("Factors")
@@ -43,6 +43,7 @@ class RemovalQuery(Query, frozen=True, kw_only=True):
     scope="enroll",
     status=201,
     creates=True,
+    secret=always,
     refusals=(Conflict, StepUpRequired),
     example={"kind": "totp", "label": "Phone"},
 )
@@ -63,8 +64,7 @@ async def list_factors(call: Call, user: str) -> Page[FactorAnswer]:
 
     Never with their secrets.
     """
-    found = await list_(call.ports, call.caller, user)
-    return found if isinstance(found, Page) else Page(data=list(found))
+    return await list_(call.ports, call.caller, user)
 
 
 @endpoints.get(FACTOR, scope="users:read")
@@ -121,6 +121,7 @@ async def resynchronize_factor(call: Call, user: str, factor: str, body: Resynch
     scope="enroll",
     status=201,
     creates=True,
+    secret=always,
     refusals=(Conflict, StepUpRequired),
     example={"approval": "atn_018f6b1c2d3e7a4b8c5d6e7f80910203"},
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from nightlatch.app.messages import PortalLink
 from nightlatch.app.portal.link import new_portal_link
 from nightlatch.domain.errors import Conflict
-from nightlatch.web.common.endpoint import Call, Endpoints
+from nightlatch.web.common.endpoint import Call, Endpoints, always
 
 endpoints = Endpoints("Portal")
 
 
-@endpoints.post("/v1/users/{user}/portal-links", scope="enroll", status=201, creates=True, refusals=(Conflict,))
+@endpoints.post(
+    "/v1/users/{user}/portal-links", scope="enroll", status=201, creates=True, secret=always, refusals=(Conflict,)
+)
 async def create_portal_link(call: Call, user: str) -> PortalLink:
     """Make a link to the person's own page.
 

@@ -22,8 +22,8 @@ def client_address(scope: Scope, trusted: Sequence[IPNetwork]) -> str:
     ``X-Forwarded-For`` is read from its right end, where the nearest proxy wrote, and only as long
     as each hop is trusted; whatever a client wrote further left is never believed.
     """
-    peer = scope["client"][0] if scope.get("client") else UNKNOWN_ADDRESS
-    address = parsed(peer)
+    client = scope.get("client")
+    address = parsed(client[0]) if client else None
     if address is None:
         return UNKNOWN_ADDRESS
     for hop in reversed(_forwarded(scope) if trusted else ()):

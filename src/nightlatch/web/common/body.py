@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 from litestar.types import Receive
 
@@ -27,7 +28,7 @@ def media_type_of(headers: Mapping[bytes, bytes]) -> str:
 def check_media_type(headers: Mapping[bytes, bytes], accepted: tuple[str, ...]) -> None:
     """Raises ``UnsupportedMediaType`` unless the body is of an accepted type, in UTF-8."""
     raw = headers.get(b"content-type", b"")
-    if raw == b"application/json" and JSON in accepted:
+    if raw == b"application/json" and JSON in accepted and b"content-encoding" not in headers:
         return
     charset = _charset_of(raw.decode("latin-1"))
     encoded = headers.get(b"content-encoding", b"identity").lower() != b"identity"
@@ -39,11 +40,8 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int
     """The whole body. Raises ``TooLarge`` as soon as it is known, ``TooSlow``, ``Disconnected``."""
     if _announced(headers) > limit:
         raise _too_large(limit)
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise Disconnected
-    body: bytes = message.get("body", b"")
-    if message.get("more_body", False):
+    body, more = await _next_part(receive)
+    if more:
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await _read_rest(body, receive, limit)
@@ -58,14 +56,20 @@ async def _read_rest(first: bytes, receive: Receive, limit: int) -> bytes:
     parts = [first]
     length = len(first)
     while length <= limit:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        parts.append(message.get("body", b""))
-        length += len(parts[-1])
-        if not message.get("more_body", False):
+        part, more = await _next_part(receive)
+        parts.append(part)
+        length += len(part)
+        if not more:
             break
     return b"".join(parts)
+
+
+async def _next_part(receive: Receive) -> tuple[bytes, bool]:
+    """A part of the body, and whether more follow; either may be left out of the message."""
+    message: Mapping[str, Any] = await receive()
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def _announced(headers: Mapping[bytes, bytes]) -> int:

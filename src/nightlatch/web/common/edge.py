@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from nightlatch.domain.ids import ENTROPY_BYTES, new_id
 from nightlatch.domain.time import SECOND
 from nightlatch.ports.world import Clock, Entropy
 from nightlatch.web.common.metrics import Metrics
+from nightlatch.web.common.respond import method_of
 from nightlatch.web.common.security_headers import SecurityHeaders
 
 REQUEST = "req"
@@ -37,7 +39,7 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         started = self._clock.now()
@@ -52,8 +54,9 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = self._headers.completed(message["headers"])
-                message["headers"].append((b"request-id", request_id.encode()))
+                headers = self._headers.completed(message["headers"])
+                headers.append((b"request-id", request_id.encode()))
+                message["headers"] = headers
             await send(message)
 
         try:
@@ -63,7 +66,8 @@ class Edge:
 
     def _tell(self, scope: Scope, status: int, took: int) -> None:
         route = scope.get("path_template") or UNMATCHED
-        method = scope["method"] if scope["method"] in METHODS else "other"
+        method = method_of(scope)
+        method = method if method in METHODS else "other"
         self._metrics.request(method, route, status, max(0, took) / SECOND)
         log.info(
             "request",

@@ -49,9 +49,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[T]):
-    """An answer with headers of its own, in another type than JSON, or of another status."""
+    """An answer with headers of its own, in another type than JSON (then its bytes), or of another status."""
 
-    content: T
+    content: T | bytes
     headers: tuple[tuple[bytes, bytes], ...] = ()
     media_type: str = JSON
     status: int | None = None
@@ -68,11 +68,20 @@ class Text(NamedTuple):
     media_type: str
 
 
+def _never(_answer: Any) -> bool:
+    return False
+
+
+def always(_answer: Any) -> bool:
+    """For answers that always hold a secret."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """``scope`` None: open to everybody. ``creates``: honors ``Idempotency-Key``; ``secret``: its
-    answer is told once and never stored. ``refusals``: kinds beyond those that follow from the
-    rest. ``headers``: required ones, each with what it says. ``example``: a body.
+    """``scope`` None: open to everybody. ``creates``: honors ``Idempotency-Key``; ``secret``:
+    whether an answer holds something that is told once, so that it is never stored. ``refusals``:
+    kinds beyond those that follow from the rest. ``headers``: required ones, each with what it says. ``example``: a body.
     """
 
     method: str
@@ -90,7 +99,7 @@ class Endpoint:
     offers: tuple[str, ...] = (JSON,)
     body_limit: int | None = None
     creates: bool = False
-    secret: bool = False
+    secret: Callable[[Any], bool] = _never
     refusals: tuple[type[Refusal], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     example: Mapping[str, Any] | None = None

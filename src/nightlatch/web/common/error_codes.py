@@ -21,3 +21,6 @@ def title_of(code: str) -> str:
     """The title of a code's page; the code in words where it has none."""
     known = ERROR_CODES.get(code)
     return known.title if known else code.replace("_", " ").capitalize()
+
+
+ERROR_CODES: dict[str, ErrorCode] = {}

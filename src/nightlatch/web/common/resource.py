@@ -9,14 +9,15 @@ import msgspec
 from litestar.types import Receive, Scope, Send
 
 from nightlatch.app.context import Caller, Ports
+from nightlatch.app.idempotency import Made, once
 from nightlatch.domain.errors import NotFound, Refusal
 from nightlatch.web.common.authorization import caller_of, check_scope
 from nightlatch.web.common.body import JSON, Disconnected, check_media_type, media_type_of, read_body
 from nightlatch.web.common.closing import Closing
 from nightlatch.web.common.endpoint import Call, Endpoint, Reply, Text
-from nightlatch.web.common.idempotency import answered_once
 from nightlatch.web.common.problems import Headers, Malformed, MethodNotAllowed, render_problem
 from nightlatch.web.common.query import NoQuery, read_query
+from nightlatch.web.common.respond import method_of, respond
 from nightlatch.web.settings import WebSettings
 
 Rendered = tuple[int, Headers, bytes]
@@ -48,14 +49,13 @@ class Resource:
             return
         except Refusal as refusal:
             status, headers, body = render_problem(refusal, request_id_of(scope), self._settings.public_url)
-        headers.append((b"content-length", str(len(body)).encode()))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        await respond(scope, send, status, headers, body)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Rendered:
-        if scope["method"] == "OPTIONS":
+        method = method_of(scope)
+        if method == "OPTIONS":
             return 204, [(b"allow", self._allow.encode())], b""
-        endpoint = self._endpoints.get(scope["method"])
+        endpoint = self._endpoints.get(method)
         if endpoint is None:
             raise MethodNotAllowed(extra={"allow": self._allow})
         headers = dict(scope["headers"])
@@ -77,11 +77,22 @@ class Resource:
             if endpoint.takes_body:
                 arguments["body"] = body
 
-        async def work() -> Rendered:
+        if not endpoint.creates or b"idempotency-key" not in headers:
             return rendered(endpoint, await endpoint.handler(call, **arguments))
+        return await _answered_once(endpoint, call, f"{method} {scope['path']}", raw, arguments)
 
-        key = call.header("idempotency-key") if endpoint.creates else None
-        return await (work() if key is None else answered_once(call, endpoint, scope["path"], key, raw, work))
+
+async def _answered_once(endpoint: Endpoint, call: Call, route: str, raw: bytes, arguments: dict[str, Any]) -> Rendered:
+    """The answer to an ``Idempotency-Key``: made now, or the one that was made before."""
+
+    async def work() -> Made:
+        answer = await endpoint.handler(call, **arguments)
+        status, _, body = rendered(endpoint, answer)
+        return Made(status, body, getattr(answer, "id", None), secret=endpoint.secret(answer))
+
+    key = call.header("idempotency-key")
+    made = await once(call.ports, call.caller, route=route, key=key, body=raw, work=work)
+    return made.status, _JSON_HEADERS.copy(), made.body
 
 
 def request_id_of(scope: Scope) -> str:
