@@ -19,6 +19,7 @@ _UNITS = {
     "week": _WEEK,
 }
 _LETTERS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": _WEEK}
+_INEXACT = frozenset(("month", "months", "year", "years"))
 _WORDS = tuple(f"{unit}s" for unit in _UNITS)
 
 # Nine digits hold 31 years of seconds; a bound here keeps every later product small.
@@ -59,6 +60,8 @@ def write(duration: int) -> str:
 
 
 def _simple(count: str, unit: str) -> int:
+    if unit in _INEXACT:
+        raise BadDuration(f"{unit} have no fixed length: write days")
     size = _LETTERS.get(unit) or _UNITS.get(unit.removesuffix("s"))
     # "ss" is no plural of "s".
     if size is None or (len(unit) > 1 and unit.removesuffix("s") in _LETTERS):

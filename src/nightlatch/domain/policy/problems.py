@@ -10,6 +10,9 @@ import msgspec
 _SIMILAR = 0.6
 """How alike a word must be to be offered instead (difflib's own default)."""
 
+MAX_PROBLEMS = 100
+"""More than anybody would read."""
+
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing to mend. ``line`` and ``column`` count characters from 1; ``pointer`` is a JSON pointer (RFC 6901)."""
@@ -30,7 +33,7 @@ class PolicyErrors(Exception):
     """A document that must not be used. ``problems`` is never empty and is in the order of the text."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.column))[:MAX_PROBLEMS])
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -13,13 +13,12 @@ from typing import TypeVar
 import msgspec
 
 from nightlatch.domain.policy import durations
-from nightlatch.domain.policy.problems import PolicyErrors, Problem, nearest, step
+from nightlatch.domain.policy.problems import MAX_PROBLEMS, PolicyErrors, Problem, nearest, step
 from nightlatch.domain.policy.tree import Keyed, Listed, Node, Scalar
 
 W = TypeVar("W", bound=StrEnum)
 
 MAX_NAME = 128
-MAX_PROBLEMS = 100
 
 _NOT_TEXT = re.compile(
     r"""(?ix) ~ | = | <<
