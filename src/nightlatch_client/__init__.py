@@ -1,1 +1,24 @@
-"""The client for applications that ask Nightlatch; imports nothing of the server."""
+"""The client for applications that ask Nightlatch; imports nothing of the server.
+
+>>> async with AsyncNightlatch(URL, KEY, application=APP) as mfa:  # doctest: +SKIP
+...     attempt = await mfa.authenticate("maya", ip="192.0.2.7", first_factor="pwd")
+"""
+
+from nightlatch_client.aio import AsyncNightlatch
+from nightlatch_client.assertions import Assertion, NotVerified, action_hash
+from nightlatch_client.errors import NightlatchError, Refused, Unreachable
+from nightlatch_client.protocol import Authentication, Verification
+from nightlatch_client.sync import Nightlatch
+
+__all__ = [
+    "Assertion",
+    "AsyncNightlatch",
+    "Authentication",
+    "Nightlatch",
+    "NightlatchError",
+    "NotVerified",
+    "Refused",
+    "Unreachable",
+    "Verification",
+    "action_hash",
+]
