@@ -117,7 +117,7 @@ def _inline_user(ports: Ports, caller: Caller, who: str | NewUser) -> User | Non
         return None
     if not caller.may("users:write"):
         raise Forbidden("Creating a person here needs the scope users:write.", code="missing_scope")
-    return new_user_record(ports, ports.clock.now(), who)
+    return new_user_record(ports, ports.clock.now(), who, at="/user")
 
 
 @dataclass(frozen=True, slots=True)
