@@ -30,7 +30,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Something answered."""
 
 
-class Page(Answer, Generic[T], kw_only=True):
+class Page(Answer, Generic[T], frozen=True, kw_only=True):
     """One page of a list; ``next_cursor`` is None on the last."""
 
     data: list[T]
@@ -40,7 +40,7 @@ class Page(Answer, Generic[T], kw_only=True):
 # --- users ---------------------------------------------------------------------------------
 
 
-class NewUser(Request, kw_only=True):
+class NewUser(Request, frozen=True, kw_only=True):
     username: str
     display_name: str | None = None
     kind: UserKind = UserKind.PERSON
@@ -53,7 +53,7 @@ class NewUser(Request, kw_only=True):
     networks: list[str] = []
 
 
-class UserPatch(Request, kw_only=True):
+class UserPatch(Request, frozen=True, kw_only=True):
     """Only what is sent changes; ``null`` clears what may be empty."""
 
     display_name: str | None | UnsetType = UNSET
@@ -67,12 +67,12 @@ class UserPatch(Request, kw_only=True):
     status: Literal["active", "disabled"] | UnsetType = UNSET
 
 
-class AddressAnswer(Answer, kw_only=True):
+class AddressAnswer(Answer, frozen=True, kw_only=True):
     value: str
     verified_at: dt.datetime | None
 
 
-class UserAnswer(Answer, kw_only=True):
+class UserAnswer(Answer, frozen=True, kw_only=True):
     id: str
     username: str
     display_name: str | None
@@ -92,7 +92,7 @@ class UserAnswer(Answer, kw_only=True):
 # --- factors -------------------------------------------------------------------------------
 
 
-class NewFactor(Request, kw_only=True):
+class NewFactor(Request, frozen=True, kw_only=True):
     """``secret`` (Base32) imports an existing one; the parameters are for apps that need them."""
 
     kind: FactorKind
@@ -104,7 +104,7 @@ class NewFactor(Request, kw_only=True):
     period: int = 30
 
 
-class Enrollment(Answer, kw_only=True):
+class Enrollment(Answer, frozen=True, kw_only=True):
     """Shown this once."""
 
     uri: str
@@ -113,7 +113,7 @@ class Enrollment(Answer, kw_only=True):
     qr_png: str
 
 
-class FactorAnswer(Answer, kw_only=True):
+class FactorAnswer(Answer, frozen=True, kw_only=True):
     id: str
     kind: FactorKind
     status: FactorStatus
@@ -125,41 +125,41 @@ class FactorAnswer(Answer, kw_only=True):
     codes_left: int | None = None
 
 
-class EnrolledFactor(FactorAnswer, kw_only=True):
+class EnrolledFactor(FactorAnswer, frozen=True, kw_only=True):
     enrollment: Enrollment
 
 
-class ActivatedFactor(FactorAnswer, kw_only=True):
+class ActivatedFactor(FactorAnswer, frozen=True, kw_only=True):
     """``backup_codes`` only with a user's first activation, shown this once."""
 
     backup_codes: list[str] | None = None
 
 
-class Activation(Request, kw_only=True):
+class Activation(Request, frozen=True, kw_only=True):
     code: str
 
 
-class FactorPatch(Request, kw_only=True):
+class FactorPatch(Request, frozen=True, kw_only=True):
     label: str | None
 
 
-class Resynchronization(Request, kw_only=True):
+class Resynchronization(Request, frozen=True, kw_only=True):
     code: str
     next_code: str
 
 
-class NewBackupCodes(Request, kw_only=True):
+class NewBackupCodes(Request, frozen=True, kw_only=True):
     approval: str | None = None
 
 
-class BackupCodes(Answer, kw_only=True):
+class BackupCodes(Answer, frozen=True, kw_only=True):
     backup_codes: list[str]
 
 
 # --- authentications -----------------------------------------------------------------------
 
 
-class ContextIn(Request, kw_only=True):
+class ContextIn(Request, frozen=True, kw_only=True):
     """``ip`` is required: what is missing is never taken for safe."""
 
     ip: str
@@ -167,7 +167,7 @@ class ContextIn(Request, kw_only=True):
     device_token: str | None = None
 
 
-class NewAuthentication(Request, kw_only=True):
+class NewAuthentication(Request, frozen=True, kw_only=True):
     user: str | NewUser
     context: ContextIn
     action: str = "login"
@@ -178,21 +178,21 @@ class NewAuthentication(Request, kw_only=True):
     state: str | None = None
 
 
-class ReasonAnswer(Answer, kw_only=True):
+class ReasonAnswer(Answer, frozen=True, kw_only=True):
     code: str
     rule: str | None
     effect: str
     detail: str
 
 
-class OfferedFactor(Answer, kw_only=True):
+class OfferedFactor(Answer, frozen=True, kw_only=True):
     id: str
     kind: FactorKind
     label: str | None
     hint: str | None
 
 
-class AuthenticationAnswer(Answer, kw_only=True):
+class AuthenticationAnswer(Answer, frozen=True, kw_only=True):
     id: str
     user: str
     decision: Literal["allow", "challenge", "enroll", "deny"]
@@ -208,18 +208,18 @@ class AuthenticationAnswer(Answer, kw_only=True):
     reason: str | None | UnsetType = UNSET
 
 
-class NewChallenge(Request, kw_only=True):
+class NewChallenge(Request, frozen=True, kw_only=True):
     factor: str
 
 
-class ChallengeAnswer(Answer, kw_only=True):
+class ChallengeAnswer(Answer, frozen=True, kw_only=True):
     id: str
     kind: FactorKind
     factor: str
     expires_at: dt.datetime
 
 
-class NewVerification(Request, kw_only=True):
+class NewVerification(Request, frozen=True, kw_only=True):
     code: str | None = None
     credential: dict[str, Any] | None = None
     factor: str | None = None
@@ -229,7 +229,7 @@ class NewVerification(Request, kw_only=True):
 Rejection = Literal["wrong_code", "replayed", "expired", "throttled", "no_such_factor"]
 
 
-class VerificationAnswer(Answer, kw_only=True, omit_defaults=True):
+class VerificationAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
     """Approved: with ``assertion``, ``device_token`` and ``factor``. Rejected: this attempt's
     ``reason``; ``retry_after`` in whole seconds where it was throttled.
     """
@@ -243,7 +243,7 @@ class VerificationAnswer(Answer, kw_only=True, omit_defaults=True):
     backup_codes_left: int | None = None
 
 
-class OneShot(Request, kw_only=True):
+class OneShot(Request, frozen=True, kw_only=True):
     """``POST /v1/verify``: decision and verification in one call."""
 
     user: str
@@ -255,16 +255,16 @@ class OneShot(Request, kw_only=True):
     first_factor: Literal["pwd", "none"] | None = None
 
 
-class OneShotAnswer(VerificationAnswer, kw_only=True):
+class OneShotAnswer(VerificationAnswer, frozen=True, kw_only=True):
     decision: Literal["allow", "challenge", "enroll", "deny"]
     id: str
 
 
-class ResultRequest(Request, kw_only=True):
+class ResultRequest(Request, frozen=True, kw_only=True):
     code: str
 
 
-class ResultAnswer(Answer, kw_only=True, omit_defaults=True):
+class ResultAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
     status: Literal["approved", "rejected"]
     assertion: str | None = None
     device_token: str | None = None
@@ -274,12 +274,12 @@ class ResultAnswer(Answer, kw_only=True, omit_defaults=True):
 # --- links, devices, policy, audit ---------------------------------------------------------
 
 
-class PortalLink(Answer, kw_only=True):
+class PortalLink(Answer, frozen=True, kw_only=True):
     url: str
     expires_at: dt.datetime
 
 
-class DeviceAnswer(Answer, kw_only=True):
+class DeviceAnswer(Answer, frozen=True, kw_only=True):
     id: str
     application: str
     user_agent: str | None
@@ -288,7 +288,7 @@ class DeviceAnswer(Answer, kw_only=True):
     last_seen_at: dt.datetime
 
 
-class PolicyAnswer(Answer, kw_only=True):
+class PolicyAnswer(Answer, frozen=True, kw_only=True):
     """``document`` is the text as it was written; version 0 is the built-in default."""
 
     version: int
@@ -298,7 +298,7 @@ class PolicyAnswer(Answer, kw_only=True):
     weakens: list[str] = []
 
 
-class EventAnswer(Answer, kw_only=True):
+class EventAnswer(Answer, frozen=True, kw_only=True):
     seq: int
     id: str
     at: dt.datetime
@@ -315,14 +315,14 @@ class EventAnswer(Answer, kw_only=True):
     personal: dict[str, Any] | None
 
 
-class NewApplication(Request, kw_only=True):
+class NewApplication(Request, frozen=True, kw_only=True):
     name: str
     scopes: list[str] = msgspec.field(default_factory=lambda: ["authenticate"])
     return_urls: list[str] = []
     first_factor: Literal["pwd", "none"] | None = None
 
 
-class ApplicationAnswer(Answer, kw_only=True):
+class ApplicationAnswer(Answer, frozen=True, kw_only=True):
     id: str
     name: str
     scopes: list[str]
@@ -332,7 +332,7 @@ class ApplicationAnswer(Answer, kw_only=True):
     revoked_at: dt.datetime | None
 
 
-class CreatedApplication(Answer, kw_only=True):
+class CreatedApplication(Answer, frozen=True, kw_only=True):
     """Printed once: ``api_key`` is kept as a hash only."""
 
     id: str
