@@ -136,7 +136,7 @@ _PARAMETERS = totp.TotpParameters.__struct_fields__
 async def _match_backup_code(ports: Ports, factor: Factor, state: FactorState, code: str) -> tuple[int, int]:
     """One hash a guess: the code's own first character names the row (L1)."""
     hashes: list[str] = msgspec.json.decode(open_secret(ports, factor))
-    used = max(0, state.counter)
+    used = state.counter
     parsed = backup_codes.normalise(code)
     picked = backup_codes.pick(hashes, used, parsed) if parsed else None
     if parsed is None or picked is None:
