@@ -6,7 +6,7 @@ Requests refuse unknown fields. Times are aware datetimes; ids are strings with 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -20,6 +20,9 @@ from nightlatch.domain.records import (
 )
 
 T = TypeVar("T")
+
+Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
+"""An RFC 3339 time; one without a zone is refused."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,7 +52,7 @@ class NewUser(Request, frozen=True, kw_only=True):
     phones: list[str] = []
     locale: str | None = None
     owner: str | None = None
-    expires_at: dt.datetime | None = None
+    expires_at: Moment | None = None
     networks: list[str] = []
 
 
@@ -62,14 +65,14 @@ class UserPatch(Request, frozen=True, kw_only=True):
     phones: list[str] | UnsetType = UNSET
     locale: str | None | UnsetType = UNSET
     owner: str | None | UnsetType = UNSET
-    expires_at: dt.datetime | None | UnsetType = UNSET
+    expires_at: Moment | None | UnsetType = UNSET
     networks: list[str] | UnsetType = UNSET
     status: Literal["active", "disabled"] | UnsetType = UNSET
 
 
 class AddressAnswer(Answer, frozen=True, kw_only=True):
     value: str
-    verified_at: dt.datetime | None
+    verified_at: Moment | None
 
 
 class UserAnswer(Answer, frozen=True, kw_only=True):
@@ -82,11 +85,11 @@ class UserAnswer(Answer, frozen=True, kw_only=True):
     phones: list[AddressAnswer]
     locale: str | None
     owner: str | None
-    expires_at: dt.datetime | None
+    expires_at: Moment | None
     networks: list[str]
     status: UserStatus
-    created_at: dt.datetime
-    updated_at: dt.datetime
+    created_at: Moment
+    updated_at: Moment
 
 
 # --- factors -------------------------------------------------------------------------------
@@ -118,10 +121,10 @@ class FactorAnswer(Answer, frozen=True, kw_only=True):
     kind: FactorKind
     status: FactorStatus
     label: str | None
-    created_at: dt.datetime
-    activated_at: dt.datetime | None
-    last_used_at: dt.datetime | None
-    expires_at: dt.datetime | None
+    created_at: Moment
+    activated_at: Moment | None
+    last_used_at: Moment | None
+    expires_at: Moment | None
     codes_left: int | None = None
 
 
@@ -200,8 +203,8 @@ class AuthenticationAnswer(Answer, frozen=True, kw_only=True):
     acr_required: str
     reasons: list[ReasonAnswer]
     factors: list[OfferedFactor]
-    grace_ends_at: dt.datetime | None
-    expires_at: dt.datetime
+    grace_ends_at: Moment | None
+    expires_at: Moment
     prompt_url: str | None
     assertion: str | None
     device_token: str | None
@@ -216,7 +219,7 @@ class ChallengeAnswer(Answer, frozen=True, kw_only=True):
     id: str
     kind: FactorKind
     factor: str
-    expires_at: dt.datetime
+    expires_at: Moment
 
 
 class NewVerification(Request, frozen=True, kw_only=True):
@@ -276,7 +279,7 @@ class ResultAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
 
 class PortalLink(Answer, frozen=True, kw_only=True):
     url: str
-    expires_at: dt.datetime
+    expires_at: Moment
 
 
 class DeviceAnswer(Answer, frozen=True, kw_only=True):
@@ -284,8 +287,8 @@ class DeviceAnswer(Answer, frozen=True, kw_only=True):
     application: str
     user_agent: str | None
     remembered: bool
-    created_at: dt.datetime
-    last_seen_at: dt.datetime
+    created_at: Moment
+    last_seen_at: Moment
 
 
 class PolicyAnswer(Answer, frozen=True, kw_only=True):
@@ -293,7 +296,7 @@ class PolicyAnswer(Answer, frozen=True, kw_only=True):
 
     version: int
     document: str
-    created_at: dt.datetime | None
+    created_at: Moment | None
     actor: str | None
     weakens: list[str] = []
 
@@ -301,7 +304,7 @@ class PolicyAnswer(Answer, frozen=True, kw_only=True):
 class EventAnswer(Answer, frozen=True, kw_only=True):
     seq: int
     id: str
-    at: dt.datetime
+    at: Moment
     type: str
     actor: str
     user: str | None
@@ -328,8 +331,8 @@ class ApplicationAnswer(Answer, frozen=True, kw_only=True):
     scopes: list[str]
     return_urls: list[str]
     first_factor: Literal["pwd", "none"] | None
-    created_at: dt.datetime
-    revoked_at: dt.datetime | None
+    created_at: Moment
+    revoked_at: Moment | None
 
 
 class CreatedApplication(Answer, frozen=True, kw_only=True):

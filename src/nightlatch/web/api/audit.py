@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import Annotated
-
-import msgspec
-
 from nightlatch.app.audit_events import list_events
-from nightlatch.app.messages import EventAnswer, Page
+from nightlatch.app.messages import EventAnswer, Moment, Page
 from nightlatch.domain.time import instant
 from nightlatch.ports.directory import EventFilter
 from nightlatch.web.common.endpoint import Call, Endpoints
 from nightlatch.web.common.query import PageQuery
 
 endpoints = Endpoints("Audit")
-
-Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 
 class EventQuery(PageQuery, frozen=True, kw_only=True):
