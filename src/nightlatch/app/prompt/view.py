@@ -10,25 +10,20 @@ import msgspec
 from nightlatch.app.attempt import status_at
 from nightlatch.app.context import Ports
 from nightlatch.app.deciding import offered, usable
-from nightlatch.app.factors.answers import codes_left
-from nightlatch.app.factors.enroll import Wanted, enrollment_of
-from nightlatch.app.factors.secrets import open_secret
-from nightlatch.app.judging import parameters_of
+from nightlatch.app.factors.enroll import enrollment_of
 from nightlatch.app.kept import kept
 from nightlatch.app.messages import Enrollment
 from nightlatch.app.prompt.session import BEGUN, CODES, DECOY, ENROLLED, NAME, Seat, Visit, take_seat
 from nightlatch.app.prompt.setup import APP, begun
+from nightlatch.app.ways import Way, begun_enrollment, way_of
 from nightlatch.domain.errors import NotFound
-from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.records import (
     Authentication,
     AuthenticationStatus,
-    Factor,
-    FactorState,
     User,
     UserKind,
 )
-from nightlatch.domain.throttle import Lane, Throttled, check
+from nightlatch.domain.throttle import Lane
 
 
 class Stage(StrEnum):
@@ -44,19 +39,6 @@ class Stage(StrEnum):
     REFUSED = "refused"
     OVER = "over"
     EXPIRED = "expired"
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A way to sign in. ``paused_until`` is an instant (µs); ``stopped``: waiting does not help."""
-
-    id: str
-    kind: FactorKind
-    label: str | None
-    digits: int
-    codes_left: int | None = None
-    paused_until: int | None = None
-    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +91,6 @@ async def view_enrollment(ports: Ports, visit: Visit) -> Enrollment | None:
     return begun_enrollment(ports, user, factor)
 
 
-def begun_enrollment(ports: Ports, user: User, factor: Factor) -> Enrollment:
-    """What its owner must see of a TOTP factor that is not turned on yet."""
-    wanted = Wanted(factor.kind, factor.label, parameters_of(factor), None)
-    return enrollment_of(ports, user, wanted, open_secret(ports, factor))
-
-
 async def view_codes(ports: Ports, visit: Visit) -> tuple[str, ...]:
     """New backup codes until they are saved; none afterwards."""
     seat = await take_seat(ports, visit)
@@ -132,25 +108,6 @@ def ways_of(seat: Seat, now: int) -> tuple[Way, ...]:
     lane = Lane.KNOWN if a.device_known else Lane.OTHER
     factors = offered(seat.snapshot, a.allowed_kinds, a.acr_required, a.first_factor)
     return tuple(way_of(factor, seat.snapshot.states.get(factor.id), lane, now) for factor in factors)
-
-
-def way_of(factor: Factor, state: FactorState | None, lane: Lane, now: int) -> Way:
-    """A factor as its owner meets it, with the pause that holds for this lane."""
-    until, stopped = None, False
-    if state is not None:
-        try:
-            check(state, lane, now)
-        except Throttled as waiting:
-            until, stopped = waiting.until, waiting.stopped
-    return Way(
-        id=factor.id,
-        kind=factor.kind,
-        label=factor.label,
-        digits=int(factor.public.get("digits", 6)),
-        codes_left=codes_left(factor, state),
-        paused_until=until,
-        stopped=stopped,
-    )
 
 
 def _stage(seat: Seat, now: int) -> Stage:

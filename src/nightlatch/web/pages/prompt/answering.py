@@ -6,9 +6,11 @@ from nightlatch.app.prompt.answer import answer_prompt
 from nightlatch.app.prompt.session import Visit
 from nightlatch.domain.errors import Conflict, Throttled
 from nightlatch.domain.records import AuthenticationStatus
-from nightlatch.web.pages.prompt.pages import MAX_CODE, base_of, depart, routes
+from nightlatch.web.pages.prompt.pages import MAX_CODE, base_of, depart
 from nightlatch.web.pages.prompt.session import remembered_way, visit_of
-from nightlatch.web.pages.shared.pages import Page, PageRequest, go
+from nightlatch.web.pages.shared.pages import Page, PageRequest, PageRoutes, go
+
+routes = PageRoutes()
 
 
 @routes.post("/prompt/{authentication}/code")

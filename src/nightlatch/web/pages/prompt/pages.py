@@ -13,11 +13,11 @@ from nightlatch.app.prompt.setup import begin_setup, codes_saved, finish_setup
 from nightlatch.app.prompt.view import (
     PromptView,
     Stage,
-    Way,
     view_codes,
     view_enrollment,
     view_prompt,
 )
+from nightlatch.app.ways import Way
 from nightlatch.domain.errors import Conflict, NotFound
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.web.pages.prompt.session import bound, first_way, secret_of, unbound, visit_of

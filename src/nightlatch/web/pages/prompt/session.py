@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nightlatch.app.prompt.session import SESSION_LIFE, Elsewhere, Visit
-from nightlatch.app.prompt.view import Way
+from nightlatch.app.ways import Way
 from nightlatch.domain.ids import FACTOR, is_id
 from nightlatch.domain.time import SECOND
 from nightlatch.web.pages.shared.pages import PageRequest

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nightlatch.app.prompt.view import PromptView, Stage, Way
+from nightlatch.app.prompt.view import PromptView, Stage
+from nightlatch.app.ways import Way
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.time import DAY
 
