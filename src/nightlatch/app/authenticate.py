@@ -200,7 +200,7 @@ async def _decide(
             token, left = trace(ports, authentication, seen.device, now)
             puts = (*puts, *left)
     if authentication.return_url is not None:
-        url, ticket = issue_prompt(ports, now, authentication)
+        url, ticket = issue_prompt(ports, now, authentication, named=_name(request))
         new.append(ticket)
     new.append(authentication)
     events = (*events, decided_event(ports, caller, authentication, user, decision, now))
