@@ -41,7 +41,12 @@ def moment(at: int) -> dt.datetime:
 
 
 def instant(when: dt.datetime) -> int:
-    """The aware ``datetime`` as an instant. Raises ``ValueError`` for a naive one."""
+    """The aware ``datetime`` as an instant. Raises ``ValueError`` for a naive one, and for one that
+    is outside the years 1 to 9999 in UTC, which nothing could show again.
+    """
     if when.tzinfo is None:
         raise ValueError("the time has no zone; end it with Z")
-    return (when - _EPOCH) // dt.timedelta(microseconds=1)
+    try:
+        return (when.astimezone(dt.UTC) - _EPOCH) // dt.timedelta(microseconds=1)
+    except OverflowError:
+        raise ValueError("the time is outside the years 1 to 9999") from None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from nightlatch.app.audit_events import list_events
 from nightlatch.app.messages import EventAnswer, Moment, Page
+from nightlatch.domain.errors import Invalid
 from nightlatch.domain.time import instant
 from nightlatch.ports.directory import EventFilter
 from nightlatch.web.common.endpoint import Call, Endpoints
@@ -32,7 +35,14 @@ async def list_audit_events(call: Call, query: EventQuery) -> Page[EventAnswer]:
         user_id=query.user,
         application_id=query.application,
         type=query.type,
-        since=None if query.since is None else instant(query.since),
-        until=None if query.until is None else instant(query.until),
+        since=_instant("/since", query.since),
+        until=_instant("/until", query.until),
     )
     return await list_events(call.ports, call.caller, which, query.cursor, query.limit)
+
+
+def _instant(pointer: str, when: dt.datetime | None) -> int | None:
+    try:
+        return None if when is None else instant(when)
+    except ValueError as error:
+        raise Invalid.field(pointer, "out_of_range", f"{error}.") from None
