@@ -24,11 +24,12 @@ DEVICES = 50
 
 @dataclass(frozen=True, slots=True)
 class WayKept:
-    """A way that is set up. Instants in µs."""
+    """A way that is set up. Instants in µs; ``codes`` is how many backup codes there were."""
 
     way: Way
     added_at: int
     used_at: int | None
+    codes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ def _ways(room: Room, now: int) -> tuple[WayKept, ...]:
             way_of(factor, states.get(factor.id), Lane.OTHER, now),
             factor.activated_at or factor.created_at,
             states[factor.id].last_used_at if factor.id in states else None,
+            int(factor.public.get("count", 0)),
         )
         for factor in known
     )

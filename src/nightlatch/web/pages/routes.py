@@ -5,6 +5,8 @@ from __future__ import annotations
 from litestar.handlers import ASGIRouteHandler
 
 from nightlatch.app.context import Ports
+from nightlatch.web.pages.portal import changing
+from nightlatch.web.pages.portal import pages as portal
 from nightlatch.web.pages.prompt import answering
 from nightlatch.web.pages.prompt import pages as prompt
 from nightlatch.web.pages.shared import static_files
@@ -15,5 +17,5 @@ from nightlatch.web.settings import WebSettings
 def page_handlers(ports: Ports, settings: WebSettings) -> list[ASGIRouteHandler]:
     """The routes of hosted prompt, portal and static files."""
     site = Site.of(ports, settings)
-    pages = (*static_files.routes, *prompt.routes, *answering.routes)
+    pages = (*static_files.routes, *prompt.routes, *answering.routes, *portal.routes, *changing.routes)
     return PageRoutes(pages).served(site)

@@ -21,15 +21,9 @@ from nightlatch.app.ways import Way
 from nightlatch.domain.errors import Conflict, NotFound
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.web.pages.prompt.session import bound, first_way, secret_of, unbound, visit_of
-from nightlatch.web.pages.prompt.words import (
-    NOT_SAVED,
-    days,
-    days_left,
-    over_words,
-    refusal_words,
-    shown,
-)
-from nightlatch.web.pages.shared.pages import Page, PageRequest, PageRoutes, csrf_token, go
+from nightlatch.web.pages.prompt.words import days, days_left, over_words
+from nightlatch.web.pages.shared.pages import Page, PageRequest, PageRoutes, codes_file, csrf_token, go
+from nightlatch.web.pages.shared.words import NOT_SAVED, refusal_words, shown
 
 routes = PageRoutes()
 
@@ -111,7 +105,7 @@ async def download(request: PageRequest) -> Page:
     codes = await view_codes(request.ports, visit)
     if not codes:
         raise NotFound
-    return codes_file(request, view.application, codes)
+    return codes_file(request.site.settings.brand.name, codes, view.application)
 
 
 @routes.post("/prompt/{authentication}/saved")
@@ -219,24 +213,6 @@ def screen(request: PageRequest, visit: Visit, view: PromptView, name: str, **va
         ways=[shown(way) for way in view.ways],
         other_ways=len(view.ways) > 1,
         **values,
-    )
-
-
-def codes_file(request: PageRequest, application: str, codes: tuple[str, ...]) -> Page:
-    """Backup codes as a text file."""
-    name = request.site.settings.brand.name
-    lines = [
-        f"Backup codes for {application if name == application else f'{application} ({name})'}",
-        "",
-        "Each gets you in once if your phone is gone. Keep them somewhere other than your phone.",
-        "",
-        *codes,
-        "",
-    ]
-    return Page(
-        body="\r\n".join(lines).encode(),
-        media_type="text/plain; charset=utf-8",
-        headers=(("content-disposition", 'attachment; filename="backup-codes.txt"'),),
     )
 
 

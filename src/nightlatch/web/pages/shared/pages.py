@@ -113,6 +113,24 @@ def csrf_token(secret: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
+def codes_file(organization: str, codes: Sequence[str], application: str | None = None) -> Page:
+    """Backup codes as a text file."""
+    where = organization if application in (None, organization) else f"{application} ({organization})"
+    lines = (
+        f"Backup codes for {where}",
+        "",
+        "Each gets you in once if your phone is gone. Keep them somewhere other than your phone.",
+        "",
+        *codes,
+        "",
+    )
+    return Page(
+        body="\r\n".join(lines).encode(),
+        media_type="text/plain; charset=utf-8",
+        headers=(("content-disposition", 'attachment; filename="backup-codes.txt"'),),
+    )
+
+
 PageHandler = Callable[[PageRequest], Awaitable[Page]]
 
 
@@ -180,6 +198,8 @@ _WORDS = {
         "Go on in the browser you started in.",
         "This sign-in was opened in another browser, or it is over. You can start again where you came from.",
     ),
+    "portal_signed_out": ("Your page is closed.", "It closes by itself. Open it again from where you came."),
+    "portal_link_dead": ("This link is used up.", "It works once, for five minutes. Ask for a new one."),
     "prompt_gone": ("This sign-in is over.", "Go back to where you came from and start again."),
 }
 
