@@ -1,11 +1,13 @@
 """The real parts that a test may ask for by name."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser
 
 from tests.support import chromium as chromium_support
+from tests.support import ports as ports_support
 from tests.support import postgres as postgres_support
 from tests.support import valkey as valkey_support
 
@@ -20,6 +22,26 @@ def postgres() -> postgres_support.PostgresServer:
 def postgres_url(postgres: postgres_support.PostgresServer) -> Iterator[str]:
     """The address of an empty PostgreSQL database of this test's own."""
     url = postgres.create_database()
+    yield url
+    postgres.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: postgres_support.PostgresServer) -> str:
+    """The name of a PostgreSQL database that holds our tables and nothing else, made once a run."""
+
+    def migrate(url: str) -> None:
+        # In a thread of its own, because a fixture must leave the loop of the test's thread as it is.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, migrate_database(url, time.time_ns() // 1000)).result()
+
+    return postgres.template("migrated", migrate)
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres: postgres_support.PostgresServer, migrated_template: str) -> Iterator[str]:
+    """The address of a PostgreSQL database of this test's own, with our tables in it."""
+    url = postgres.create_database(migrated_template)
     yield url
     postgres.drop_database(url)
 
@@ -44,3 +66,10 @@ async def chromium() -> AsyncIterator[Browser]:
     """A headless Chromium of this test's own."""
     async with chromium_support.open_chromium() as browser:
         yield browser
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[ports_support.World]:
+    """Use cases on a new SQLite database, with a clock that the test sets."""
+    async with ports_support.open_world(tmp_path) as opened:
+        yield opened

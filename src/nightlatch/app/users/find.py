@@ -11,6 +11,7 @@ from nightlatch.app.users.answers import user_answer
 from nightlatch.app.users.reference import existing, known_name, user_key
 from nightlatch.domain.errors import Invalid
 from nightlatch.domain.ids import USER, is_id
+from nightlatch.domain.records import UserStatus
 from nightlatch.ports.directory import UserFilter
 
 
@@ -22,7 +23,10 @@ async def find_user(ports: Ports, _caller: Caller, ref: str) -> UserAnswer:
 async def list_users(
     ports: Ports, _caller: Caller, which: UserFilter, cursor: str | None = None, limit: int = 50
 ) -> Page[UserAnswer]:
-    """A page of users that are not deleted, oldest first; the cursor is the last id. Raises ``Invalid``."""
+    """A page of users, oldest first; the cursor is the last id.
+
+    Deleted ones are left out, so that a page may hold fewer than it could. Raises ``Invalid``.
+    """
     if cursor is not None and not is_id(cursor, USER):
         raise Invalid.field("/cursor", "invalid_cursor", "Pass next_cursor of the page before, as it is.")
     limit = checked_limit(limit)
@@ -31,6 +35,6 @@ async def list_users(
     users = await ports.directory.users(which, after=cursor, limit=limit + 1)
     page = users[:limit]
     return Page(
-        data=[user_answer(user) for user in page],
+        data=[user_answer(user) for user in page if user.status is not UserStatus.DELETED],
         next_cursor=page[-1].id if len(users) > limit else None,
     )

@@ -1,0 +1,190 @@
+"""Use cases on real parts: SQLite in a folder of the test's own, real keys, real Argon2. The clock is set by hand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Connection, insert
+
+from nightlatch.adapters.cache.policies import CachedPolicies
+from nightlatch.adapters.keys.argon2 import Argon2Hasher
+from nightlatch.adapters.keys.kek import KeyEncryptionKey
+from nightlatch.adapters.keys.keyring import KeyRing
+from nightlatch.adapters.keys.maker import FreshKeys
+from nightlatch.adapters.keys.signer import Es256Signer
+from nightlatch.adapters.memory.ephemeral import MemoryEphemeral
+from nightlatch.adapters.memory.wakeups import InProcessWakeUps
+from nightlatch.adapters.sql.catalog import SqlCatalog
+from nightlatch.adapters.sql.directory import SqlDirectory
+from nightlatch.adapters.sql.engine import Database, open_database
+from nightlatch.adapters.sql.sequencer import Sequencer
+from nightlatch.adapters.sql.store import SqlStore
+from nightlatch.adapters.sql.tables import GENERATION, METADATA
+from nightlatch.adapters.system import SystemEntropy
+from nightlatch.app.answer import answer
+from nightlatch.app.applications.by_key import caller_by_key
+from nightlatch.app.applications.create import create_application
+from nightlatch.app.audit_events import export_events
+from nightlatch.app.authenticate import authenticate
+from nightlatch.app.context import Caller, Ports, Site
+from nightlatch.app.factors.activate import activate_factor
+from nightlatch.app.factors.enroll import enroll_factor
+from nightlatch.app.keys.make import make_first_keys
+from nightlatch.app.messages import (
+    ActivatedFactor,
+    Activation,
+    ContextIn,
+    EventAnswer,
+    NewApplication,
+    NewAuthentication,
+    NewFactor,
+    NewUser,
+    NewVerification,
+    UserAnswer,
+)
+from nightlatch.app.users.create import create_user
+from nightlatch.domain.factors import hotp, totp
+from nightlatch.domain.factors.base import FactorKind
+from nightlatch.domain.factors.otpauth import OtpauthUri, parse
+from nightlatch.domain.time import SECOND
+from nightlatch.ports.directory import EventFilter
+
+START = 1_766_000_000 * SECOND
+SITE = Site(public_url="https://mfa.example", issuer="Example")
+OPERATOR = Caller("operator:cli:test", scopes=frozenset({"admin"}))
+
+
+@dataclass
+class SetClock:
+    """A clock that stands still until it is moved."""
+
+    at: int = START
+
+    def now(self) -> int:
+        """The instant that was set."""
+        return self.at
+
+    def advance(self, duration: int) -> None:
+        """Let so many µs pass."""
+        self.at += duration
+
+
+@dataclass
+class Phone:
+    """An authenticator app: it knows what it scanned, and what the clock says."""
+
+    clock: SetClock
+    factor_id: str
+    scanned: OtpauthUri
+    presses: int = field(default=0)
+
+    def code(self, offset: int = 0) -> str:
+        """The code of now, or of so many periods later."""
+        period = self.scanned.period * SECOND
+        return totp.code_at(self.scanned.secret, self.clock.now() + offset * period, self.scanned.parameters())
+
+    def press(self) -> str:
+        """The next HOTP code."""
+        self.presses += 1
+        return hotp.code_at(self.scanned.secret, self.scanned.counter + self.presses - 1, self.scanned.digits)
+
+    def wrong(self) -> str:
+        """A code of the right form that is not right now, nor a period to either side."""
+        right = {self.code(offset) for offset in (-1, 0, 1)}
+        return next(code for code in (f"{n:0{self.scanned.digits}d}" for n in range(9)) if code not in right)
+
+
+@dataclass
+class World:
+    """Ports on real parts, and short ways to what most tests begin with."""
+
+    ports: Ports
+    clock: SetClock
+    database: Database
+    sequencer: Sequencer
+
+    async def application(self, name: str = "bank", *scopes: str, **fields: object) -> Caller:
+        """A registered application, as it calls."""
+        new = NewApplication(name=name, scopes=list(scopes or ("admin",)), first_factor="pwd")
+        created = await create_application(self.ports, OPERATOR, new)
+        return await caller_by_key(self.ports, created.api_key)
+
+    async def person(self, caller: Caller, username: str = "maya") -> UserAnswer:
+        """A person without factors."""
+        return await create_user(self.ports, caller, NewUser(username=username, display_name="Maya"))
+
+    async def begun(self, caller: Caller, user: str, kind: FactorKind = FactorKind.TOTP, **fields: str) -> Phone:
+        """A pending factor, scanned."""
+        enrolled = await enroll_factor(self.ports, caller, user, NewFactor(kind=kind, **fields))  # type: ignore[arg-type]
+        return Phone(self.clock, enrolled.id, parse(enrolled.enrollment.uri))
+
+    async def activated(
+        self, caller: Caller, user: str, kind: FactorKind = FactorKind.TOTP, **fields: str
+    ) -> tuple[Phone, ActivatedFactor]:
+        """An active factor; the clock has moved on by a period, so that its next code is a new one."""
+        phone = await self.begun(caller, user, kind, **fields)
+        code = phone.code() if kind is FactorKind.TOTP else phone.press()
+        active = await activate_factor(self.ports, caller, user, phone.factor_id, Activation(code=code))
+        self.clock.advance(30 * SECOND)
+        return phone, active
+
+    async def approval(self, caller: Caller, user: str, code: str, *, action: str = "manage_factors") -> str:
+        """The id of an authentication that the owner approved with this code; the clock moves on by a period."""
+        begun = await authenticate(
+            self.ports, caller, NewAuthentication(user=user, action=action, context=ContextIn(ip="192.0.2.1"))
+        )
+        answered = await answer(self.ports, caller, begun.id, NewVerification(code=code))
+        assert answered.status == "approved", answered
+        self.clock.advance(30 * SECOND)
+        return begun.id
+
+    async def events(self, type_: str | None = None) -> list[EventAnswer]:
+        """Everything in the audit log, or all of one type, in order."""
+        await self.sequencer.drain()
+        return [event async for event in export_events(self.ports, OPERATOR, EventFilter(type=type_))]
+
+
+@asynccontextmanager
+async def open_world(folder: Path) -> AsyncIterator[World]:
+    """A new database in this folder with its first keys."""
+    file = folder / "test.db"
+    file.touch()
+    database = open_database(f"sqlite:///{file}")
+    await database.write(_create)
+    clock, entropy = SetClock(), SystemEntropy()
+    catalog, store = SqlCatalog(database), SqlStore(database)
+    kek = KeyEncryptionKey(entropy.bytes(32), "the test's key")
+    ring = KeyRing(kek, clock, entropy)
+    signer = Es256Signer(ring, clock)
+    hasher = Argon2Hasher()
+    ports = Ports(
+        store=store,
+        directory=SqlDirectory(database),
+        catalog=catalog,
+        clock=clock,
+        entropy=entropy,
+        sealer=ring,
+        signer=signer,
+        hasher=hasher,
+        ephemeral=MemoryEphemeral(clock),
+        wakeups=InProcessWakeUps(),
+        policies=CachedPolicies(catalog),
+        site=SITE,
+    )
+    kept = await make_first_keys(ports, OPERATOR, FreshKeys(kek, entropy))
+    ring.load(kept)
+    signer.load(kept)
+    try:
+        yield World(ports, clock, database, Sequencer(database))
+    finally:
+        await store.close()
+        await database.close()
+        hasher.close()
+
+
+def _create(connection: Connection) -> None:
+    METADATA.create_all(connection)
+    connection.execute(insert(GENERATION).values(one=1, n=0))
