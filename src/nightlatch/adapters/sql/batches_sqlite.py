@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache, partial
-from typing import Any
 
 from nightlatch.adapters.sql.changes import DELETE, EVENTS_PART, PARTS, PUT, Part, Prepared
 from nightlatch.adapters.sql.load_sqlite import load_batch
@@ -14,6 +13,8 @@ from nightlatch.adapters.sql.sqlite import SqliteDatabase, is_machine
 from nightlatch.adapters.sql.tables import quoted
 from nightlatch.domain.errors import Invalid
 from nightlatch.ports.store import Duplicate, Outcome, Snapshot, UserKey
+
+Apply = Callable[[sqlite3.Connection, Sequence[Prepared]], Sequence[Outcome | Exception]]
 
 _TAKEN = "UNIQUE constraint failed: "
 
@@ -46,7 +47,9 @@ def commit_batch(connection: sqlite3.Connection, changes: Sequence[Prepared]) ->
     return _transaction(connection, changes, _apply_each)
 
 
-def _transaction(connection: sqlite3.Connection, changes: Sequence[Prepared], apply: Any) -> Any:
+def _transaction(
+    connection: sqlite3.Connection, changes: Sequence[Prepared], apply: Apply
+) -> Sequence[Outcome | Exception]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         outcomes = apply(connection, changes)

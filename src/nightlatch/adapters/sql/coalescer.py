@@ -49,7 +49,7 @@ class Coalescer(Generic[Item, Answer]):
         if self._closed:
             raise Unavailable("The store is closed.")
         key = self._key_of(item) if self._key_of else None
-        waiting = _Waiting[Item, Answer](item, key, asyncio.get_running_loop().create_future())
+        waiting: _Waiting[Item, Answer] = _Waiting(item, key, asyncio.get_running_loop().create_future())
         if key is not None and key in self._behind:
             self._behind[key].append(waiting)
         else:
@@ -90,7 +90,8 @@ class Coalescer(Generic[Item, Answer]):
                 _settle(waiting, error)
         finally:
             for waiting in batch:
-                _settle(waiting, Unavailable())  # cancelled with the loop: nobody may wait for ever
+                if not waiting.answer.done():  # cancelled with the loop: nobody may wait for ever
+                    waiting.answer.set_exception(Unavailable())
                 self._release(waiting)
 
     def _next_batch(self) -> list[_Waiting[Item, Answer]]:

@@ -129,4 +129,3 @@ def _rows(kept: RecordTable, names: Sequence[str], position: int) -> str:
     arrays = ", ".join(f"${position + 1 + i}::{ARRAYS[shapes[name].type]}" for i, name in enumerate(names))
     columns = ", ".join(map(quoted, names))
     return f"unnest(${position}::int4[], {arrays}) AS d(ord, {columns}) JOIN done USING (ord)"
-

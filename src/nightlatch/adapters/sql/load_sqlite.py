@@ -24,7 +24,8 @@ _TICKET = _select(t.TICKETS, "hash = ? AND root = ?")
 _AUTHENTICATION = _select(t.AUTHENTICATIONS, "id = ? AND root = ?")
 _CHALLENGES = _select(t.CHALLENGES, f"authentication_id = ? ORDER BY id DESC LIMIT {t.CHALLENGES_ALONG}")
 _DEVICE = _select(
-    t.DEVICES, "user_id = ?1 AND (token_hash = ?2 OR previous_hash = ?2) AND (?3 IS NULL OR application_id = ?3) LIMIT 1"
+    t.DEVICES,
+    "user_id = ?1 AND (token_hash = ?2 OR previous_hash = ?2) AND (?3 IS NULL OR application_id = ?3) LIMIT 1",
 )
 _NETWORK = _select(t.SEEN_NETWORKS, "user_id = ? AND network = ?")
 _FACTOR_WIDTH = len(t.FACTORS.mapping.names)
@@ -95,9 +96,7 @@ def _root(connection: sqlite3.Connection, key: UserKey) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _factors(
-    connection: sqlite3.Connection, root: str
-) -> tuple[tuple[Factor, ...], dict[str, FactorState]]:
+def _factors(connection: sqlite3.Connection, root: str) -> tuple[tuple[Factor, ...], dict[str, FactorState]]:
     factors: list[Factor] = []
     states: dict[str, FactorState] = {}
     for row in connection.execute(_FACTORS, (root,)).fetchall():

@@ -87,7 +87,7 @@ def shape_of(annotation: Any) -> Shape:
         annotation = inner[0] if len(inner) == 1 else Union[tuple(inner)]  # noqa: UP007 (built at run time)
     if annotation is bool:
         return Shape(TRUTH, optional, read=bool)
-    plain = {str: TEXT, int: INTEGER, bytes: BYTES}
+    plain: dict[Any, TypeEngine[Any]] = {str: TEXT, int: INTEGER, bytes: BYTES}
     if annotation in plain:
         return Shape(plain[annotation], optional)
     if get_origin(annotation) is Literal:

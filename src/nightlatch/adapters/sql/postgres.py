@@ -80,11 +80,16 @@ class PostgresDatabase:
         await self._engine.dispose()
 
 
-def engine_for(address: PostgresAddress, *, pool_size: int = POOL_SIZE) -> AsyncEngine:
+def engine_for(
+    address: PostgresAddress,
+    *,
+    pool_size: int = POOL_SIZE,
+    seconds_for_a_statement: float | None = SECONDS_FOR_A_STATEMENT,
+) -> AsyncEngine:
     """A pool whose connections are checked before each use, at no cost: a broken one has told its end already."""
 
     async def make(*_: Any, **__: Any) -> Any:
-        return await connect(address)
+        return await connect(address, seconds_for_a_statement)
 
     engine = create_async_engine(
         "postgresql+asyncpg://",
@@ -98,12 +103,12 @@ def engine_for(address: PostgresAddress, *, pool_size: int = POOL_SIZE) -> Async
     return engine
 
 
-async def connect(address: PostgresAddress) -> Any:
+async def connect(address: PostgresAddress, seconds_for_a_statement: float | None = SECONDS_FOR_A_STATEMENT) -> Any:
     """A connection of one's own."""
     return await asyncpg.connect(
         address.dsn,
         timeout=address.seconds_to_connect,
-        command_timeout=SECONDS_FOR_A_STATEMENT,
+        command_timeout=seconds_for_a_statement,
         statement_cache_size=address.statements_kept,
         max_cacheable_statement_size=0,
         # A pooler that mixes sessions refuses parameters that it does not follow.

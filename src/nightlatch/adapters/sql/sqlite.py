@@ -152,5 +152,3 @@ def is_machine(error: sqlite3.Error) -> bool:
     """Whether the error is of the file, the disk or the lock, so that the outcome is not known to be ours."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _MACHINE
-
-

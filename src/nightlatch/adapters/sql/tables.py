@@ -31,7 +31,7 @@ METADATA = MetaData()
 _ROWID = INTEGER.with_variant(Integer(), "sqlite")
 
 # Rows that every answer rewrites keep room on their page, so that PostgreSQL need not touch an index (HOT).
-_REWRITTEN = {"postgresql_with": {"fillfactor": "70"}}
+_REWRITTEN: Any = {"postgresql_with": {"fillfactor": "70"}}
 
 
 # Challenges of one authentication that a load brings along, the newest: nobody has more of them open.
@@ -61,7 +61,7 @@ def _unique(kept: RecordTable, *columns: str) -> RecordTable:
 
 
 def _index(kept: RecordTable, *columns: str, only: str | None = None) -> RecordTable:
-    where = {} if only is None else {"postgresql_where": text(only), "sqlite_where": text(only)}
+    where: Any = {} if only is None else {"postgresql_where": text(only), "sqlite_where": text(only)}
     Index(f"{kept.name}_by_{'_'.join(columns)}", *(kept.table.c[name] for name in columns), **where)
     return kept
 
@@ -84,9 +84,7 @@ DATA_KEYS = RecordTable("data_keys", r.DataKey, "id")
 SIGNING_KEYS = RecordTable("signing_keys", r.SigningKey, "kid")
 IDEMPOTENT_ANSWERS = _index(RecordTable("idempotent_answers", r.IdempotentAnswer, "id"), "expires_at")
 # The key begins with the time, because PostgreSQL keeps each month in a partition of its own.
-EVENTS = _index(
-    RecordTable("events", r.Event, "at", "id", postgresql_partition_by="RANGE (at)"), "user_id", "at"
-)
+EVENTS = _index(RecordTable("events", r.Event, "at", "id", postgresql_partition_by="RANGE (at)"), "user_id", "at")
 
 TABLES: Dictionary[type[r.Record], RecordTable] = {
     kept.mapping.record: kept
