@@ -21,6 +21,7 @@ from nightlatch.web.common.endpoint import Endpoint
 from nightlatch.web.common.metrics import Metrics
 from nightlatch.web.common.problems import Internal, Malformed, MethodNotAllowed, TooLarge, render_problem
 from nightlatch.web.common.resource import Resource, request_id_of
+from nightlatch.web.common.routing import mend_path_parameters
 from nightlatch.web.common.security_headers import SecurityHeaders
 from nightlatch.web.openapi import document
 from nightlatch.web.settings import WebSettings
@@ -69,6 +70,7 @@ def build(
         openapi_config=None,
         logging_config=None,
     )
+    mend_path_parameters(app)
     app.asgi_handler = Edge(app.asgi_handler, SecurityHeaders(settings), metrics, ports.clock, ports.entropy)
     return app
 
