@@ -54,6 +54,7 @@ recovery:
   admin_recovery: "verify_with_id"
   recovery_timeout: 24_hours
 """
+PROMPTING = "/risk_based_prompting"
 EVERYONE = "mfa_enforcement: {all_users: true}\n"
 
 
@@ -154,67 +155,80 @@ def test_the_built_in_default_is_a_document_like_any_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("word", "mistake", "line", "column", "pointer", "code", "nearest"),
     [
-        (ARTICLE.replace("30_days", "30_dayz"), (3, 17, "/mfa_enforcement/grace_period", "bad_duration", "30_days")),
-        (ARTICLE.replace("30_days", "30"), (3, 17, "/mfa_enforcement/grace_period", "bad_duration", None)),
-        (ARTICLE.replace("30_days", "366_days"), (3, 17, "/mfa_enforcement/grace_period", "out_of_range", None)),
-        (ARTICLE.replace("30_days", "[30]"), (3, 17, "/mfa_enforcement/grace_period", "wrong_type", None)),
-        (ARTICLE.replace("grace_period", "grace_perod"), (3, 3, "/mfa_enforcement/grace_perod", "unknown_key", "grace_period")),
-        (ARTICLE.replace("all_users: true", "all_users: yes"), (2, 14, "/mfa_enforcement/all_users", "wrong_type", "true")),
-        (ARTICLE.replace("all_users: true", "all_users: off"), (2, 14, "/mfa_enforcement/all_users", "wrong_type", "false")),
-        (ARTICLE.replace("all_users: true", "all_users: 'true'"), (2, 14, "/mfa_enforcement/all_users", "wrong_type", "true")),
-        (ARTICLE.replace("all_users: true", "all_users:"), (2, 3, "/mfa_enforcement/all_users", "wrong_type", None)),
-        (ARTICLE.replace("all_users: true", "all_users: []"), (2, 14, "/mfa_enforcement/all_users", "wrong_type", None)),
-        (
-            ARTICLE.replace("new_location: prompt_mfa", "new_location: promt_mfa"),
-            (7, 21, "/mfa_enforcement/risk_based_prompting/1/new_location", "unknown_value", "prompt_mfa"),
-        ),
-        (
-            ARTICLE.replace("new_location: prompt_mfa", "new_location: [prompt_mfa]"),
-            (7, 21, "/mfa_enforcement/risk_based_prompting/1/new_location", "wrong_type", None),
-        ),
-        (
-            ARTICLE.replace("new_location", "new_device"),
-            (7, 7, "/mfa_enforcement/risk_based_prompting/1/new_device", "duplicate_value", None),
-        ),
-        (ARTICLE.replace("backup_codes: 10", "backup_codes: 33"), (10, 19, "/mfa_enforcement/recovery/backup_codes", "out_of_range", None)),
-        (ARTICLE.replace("backup_codes: 10", "backup_codes: 0"), (10, 19, "/mfa_enforcement/recovery/backup_codes", "out_of_range", None)),
-        (ARTICLE.replace("backup_codes: 10", "backup_codes: 1:10"), (10, 19, "/mfa_enforcement/recovery/backup_codes", "wrong_type", None)),
-        (ARTICLE.replace("backup_codes: 10", "backup_codes: 010"), (10, 19, "/mfa_enforcement/recovery/backup_codes", "wrong_type", None)),
-        (ARTICLE.replace("backup_codes: 10", "backup_codes: '10'"), (10, 19, "/mfa_enforcement/recovery/backup_codes", "wrong_type", None)),
-        (
-            ARTICLE.replace("verify_with_id", "verify_by_id"),
-            (11, 21, "/mfa_enforcement/recovery/admin_recovery", "unknown_value", "verify_with_id"),
-        ),
-        (ARTICLE.replace("24_hours", "1_minute"), (12, 23, "/mfa_enforcement/recovery/recovery_timeout", "out_of_range", None)),
-        (ARTICLE + "recovery: {}\n", (13, 11, "/recovery", "given_twice", None)),
-        (ARTICLE + "asurance: {default: phr}\n", (13, 1, "/asurance", "unknown_key", "assurance")),
-        (ARTICLE + "assurance: {default: ahl2}\n", (13, 22, "/assurance/default", "unknown_value", "aal2")),
-        (ARTICLE + "factors: {allowed: [topt]}\n", (13, 21, "/factors/allowed/0", "unknown_value", "totp")),
-        (ARTICLE + "factors: {allowed: [totp, totp]}\n", (13, 27, "/factors/allowed/1", "duplicate_value", None)),
-        (ARTICLE + "factors: {allowed: totp}\n", (13, 20, "/factors/allowed", "wrong_type", None)),
-        (ARTICLE + "factors: {allowed: []}\n", (13, 20, "/factors/allowed", "empty_list", None)),
-        (ARTICLE + "factors: [totp]\n", (13, 10, "/factors", "wrong_type", None)),
-        (ARTICLE + "sensitive_actions: [no]\n", (13, 21, "/sensitive_actions/0", "ambiguous_text", None)),
-        (ARTICLE + "sensitive_actions: [12:30]\n", (13, 21, "/sensitive_actions/0", "ambiguous_text", None)),
-        (ARTICLE + "sensitive_actions: [2024-01-01]\n", (13, 21, "/sensitive_actions/0", "ambiguous_text", None)),
-        (ARTICLE + "sensitive_actions: ['a\tb']\n", (13, 21, "/sensitive_actions/0", "bad_name", None)),
-        (ARTICLE + f"sensitive_actions: [{'a' * 129}]\n", (13, 21, "/sensitive_actions/0", "bad_name", None)),
-        (ARTICLE + "sensitive_actions: [{a: b}]\n", (13, 21, "/sensitive_actions/0", "wrong_type", None)),
-        (ARTICLE + "first_factor: {hold: 31_days}\n", (13, 22, "/first_factor/hold", "out_of_range", None)),
-        (ARTICLE + "remember_device: {for: 0}\n", (13, 24, "/remember_device/for", "out_of_range", None)),
-        (EVERYONE.replace("all_users: true", ""), (1, 18, "/mfa_enforcement", "missing_key", None)),
-        ("assurance: {}\n", (1, 1, "", "missing_key", None)),
-        ("- 1\n", (1, 1, "", "wrong_type", None)),
-        ("just words\n", (1, 1, "", "wrong_type", None)),
-        ("# nothing\n", (1, 1, "", "empty_document", None)),
-        ("", (1, 1, "", "empty_document", None)),
+        ("30_days", "30_dayz", 3, 17, "/grace_period", "bad_duration", "30_days"),
+        ("30_days", "30", 3, 17, "/grace_period", "bad_duration", None),
+        ("30_days", "366_days", 3, 17, "/grace_period", "out_of_range", None),
+        ("30_days", "[30]", 3, 17, "/grace_period", "wrong_type", None),
+        ("grace_period", "grace_perod", 3, 3, "/grace_perod", "unknown_key", "grace_period"),
+        ("users: true", "users: yes", 2, 14, "/all_users", "wrong_type", "true"),
+        ("users: true", "users: off", 2, 14, "/all_users", "wrong_type", "false"),
+        ("users: true", "users: 'true'", 2, 14, "/all_users", "wrong_type", "true"),
+        ("users: true", "users:", 2, 3, "/all_users", "wrong_type", None),
+        ("users: true", "users: []", 2, 14, "/all_users", "wrong_type", None),
+        ("location: prompt", "location: promt", 7, 21, f"{PROMPTING}/1/new_location", "unknown_value", "prompt_mfa"),
+        ("location: prompt_mfa", "location: []", 7, 21, f"{PROMPTING}/1/new_location", "wrong_type", None),
+        ("new_location", "new_device", 7, 7, f"{PROMPTING}/1/new_device", "duplicate_value", None),
+        ("codes: 10", "codes: 33", 10, 19, "/recovery/backup_codes", "out_of_range", None),
+        ("codes: 10", "codes: 0", 10, 19, "/recovery/backup_codes", "out_of_range", None),
+        ("codes: 10", "codes: 1:10", 10, 19, "/recovery/backup_codes", "wrong_type", None),
+        ("codes: 10", "codes: 010", 10, 19, "/recovery/backup_codes", "wrong_type", None),
+        ("codes: 10", "codes: '10'", 10, 19, "/recovery/backup_codes", "wrong_type", None),
+        ("with_id", "by_id", 11, 21, "/recovery/admin_recovery", "unknown_value", "verify_with_id"),
+        ("24_hours", "1_minute", 12, 23, "/recovery/recovery_timeout", "out_of_range", None),
     ],
-)  # fmt: skip
-def test_every_mistake_is_named_with_its_place(text: str, expected: tuple[int, int, str, str, str | None]) -> None:
-    """Line and column count from 1 and point at the word itself; the nearest valid word is offered where one is near."""
-    assert only(text) == expected
+)
+def test_every_slip_in_the_article_is_named_with_its_place(
+    word: str, mistake: str, line: int, column: int, pointer: str, code: str, nearest: str | None
+) -> None:
+    """Line and column count from 1 and point at the word itself; the nearest valid word is offered where one is."""
+    text = ARTICLE.replace(word, mistake)
+    assert only(text) == (line, column, f"/mfa_enforcement{pointer}", code, nearest)
+
+
+@pytest.mark.parametrize(
+    ("added", "column", "pointer", "code", "nearest"),
+    [
+        ("recovery: {}", 11, "/recovery", "given_twice", None),
+        ("asurance: {default: phr}", 1, "/asurance", "unknown_key", "assurance"),
+        ("assurance: {default: ahl2}", 22, "/assurance/default", "unknown_value", "aal2"),
+        ("factors: {allowed: [topt]}", 21, "/factors/allowed/0", "unknown_value", "totp"),
+        ("factors: {allowed: [totp, totp]}", 27, "/factors/allowed/1", "duplicate_value", None),
+        ("factors: {allowed: totp}", 20, "/factors/allowed", "wrong_type", None),
+        ("factors: {allowed: []}", 20, "/factors/allowed", "empty_list", None),
+        ("factors: [totp]", 10, "/factors", "wrong_type", None),
+        ("sensitive_actions: [no]", 21, "/sensitive_actions/0", "ambiguous_text", None),
+        ("sensitive_actions: [12:30]", 21, "/sensitive_actions/0", "ambiguous_text", None),
+        ("sensitive_actions: [2024-01-01]", 21, "/sensitive_actions/0", "ambiguous_text", None),
+        ("sensitive_actions: ['a\tb']", 21, "/sensitive_actions/0", "bad_name", None),
+        (f"sensitive_actions: [{'a' * 129}]", 21, "/sensitive_actions/0", "bad_name", None),
+        ("sensitive_actions: [{a: b}]", 21, "/sensitive_actions/0", "wrong_type", None),
+        ("first_factor: {hold: 31_days}", 22, "/first_factor/hold", "out_of_range", None),
+        ("remember_device: {for: 0}", 24, "/remember_device/for", "out_of_range", None),
+    ],
+)
+def test_every_slip_in_what_we_add_is_named_with_its_place(
+    added: str, column: int, pointer: str, code: str, nearest: str | None
+) -> None:
+    """On the line after the article."""
+    assert only(f"{ARTICLE}{added}\n") == (13, column, pointer, code, nearest)
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "pointer", "code"),
+    [
+        ("mfa_enforcement: {}\n", 18, "/mfa_enforcement", "missing_key"),
+        ("assurance: {}\n", 1, "", "missing_key"),
+        ("- 1\n", 1, "", "wrong_type"),
+        ("just words\n", 1, "", "wrong_type"),
+        ("# nothing\n", 1, "", "empty_document"),
+        ("", 1, "", "empty_document"),
+    ],
+)
+def test_a_document_says_who_must_hold_a_factor(text: str, column: int, pointer: str, code: str) -> None:
+    """An empty one is not taken for a policy that asks nobody."""
+    assert only(text) == (1, column, pointer, code, None)
 
 
 def test_an_item_holds_one_condition() -> None:
