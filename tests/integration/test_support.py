@@ -47,6 +47,15 @@ def test_databases_are_copies_of_a_template_that_is_made_once(postgres: Postgres
         postgres.drop_database(url)
 
 
+async def test_a_migrated_database_holds_our_tables(migrated_postgres_url: str) -> None:
+    connection = await asyncpg.connect(migrated_postgres_url)
+    try:
+        tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        assert {"roots", "users", "factors"} <= {row["tablename"] for row in tables}
+    finally:
+        await connection.close()
+
+
 def test_valkey_starts_each_test_empty(valkey_url: str) -> None:
     client = valkey_client.from_url(valkey_url)
     assert client.dbsize() == 0

@@ -1,6 +1,9 @@
 """The real parts that a test may ask for by name."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -29,6 +32,9 @@ def postgres_url(postgres: postgres_support.PostgresServer) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def migrated_template(postgres: postgres_support.PostgresServer) -> str:
     """The name of a PostgreSQL database that holds our tables and nothing else, made once a run."""
+
+    # Here, so that tests of pure parts load no SQL.
+    from nightlatch.adapters.sql.migrate import migrate_database
 
     def migrate(url: str) -> None:
         # In a thread of its own, because a fixture must leave the loop of the test's thread as it is.
