@@ -14,7 +14,7 @@ WORKERS ?= 2
 PORT ?= 8080
 ARGS ?=
 
-.PHONY: help setup demo test check lint format bench conformance pictures lock clean
+.PHONY: help setup demo test check lint style types layers sizes locks format bench conformance pictures lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -31,13 +31,23 @@ test: $(VENV)/.dev ## set up and run every test
 check: lint ## lint, unit tests and vectors, in a minute
 	$(PYTEST) -q -n $(WORKERS) --dist loadgroup tests/unit tests/vectors $(ARGS)
 
-lint: $(VENV)/.dev ## style, types, layers, sizes, locks
+lint: style types layers sizes locks ## style, types, layers, sizes, locks
+
+style: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
 	$(BIN)/mypy src tests tools $(wildcard benchmarks)
+
+layers: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+sizes: $(VENV)/.dev
 	$(BIN)/python tools/sizes.py src tests tools benchmarks
-	@! grep -n '://' requirements/*.txt || { echo 'lint: a lock names the address of an index'; exit 1; }
+
+locks:
+	@! grep -n '://' requirements/*.txt || { echo 'locks: a lock names the address of an index'; exit 1; }
 
 format: $(VENV)/.dev ## let ruff write the style
 	$(BIN)/ruff check --fix .
