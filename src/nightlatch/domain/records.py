@@ -41,7 +41,7 @@ class Address(msgspec.Struct, frozen=True):
     verified_at: int | None = None
 
 
-class User(Record, kw_only=True):
+class User(Record, frozen=True, kw_only=True):
     """A person or a service account. Root: itself."""
 
     id: str
@@ -62,7 +62,7 @@ class User(Record, kw_only=True):
     updated_at: int
 
 
-class Application(Record, kw_only=True):
+class Application(Record, frozen=True, kw_only=True):
     """A relying party. Root: itself."""
 
     id: str
@@ -73,7 +73,7 @@ class Application(Record, kw_only=True):
     revoked_at: int | None = None
 
 
-class ApiKey(Record, kw_only=True):
+class ApiKey(Record, frozen=True, kw_only=True):
     """A key of an application, known by its SHA-256. Root: the application."""
 
     hash: bytes
@@ -90,7 +90,7 @@ class FactorStatus(StrEnum):
     ACTIVE = "active"
 
 
-class Factor(Record, kw_only=True):
+class Factor(Record, frozen=True, kw_only=True):
     """One authenticator of a user. ``sealed`` holds its secret, ``public`` its parameters."""
 
     id: str
@@ -105,7 +105,7 @@ class Factor(Record, kw_only=True):
     expires_at: int | None = None
 
 
-class FactorState(Record, kw_only=True):
+class FactorState(Record, frozen=True, kw_only=True):
     """What must not race: the accepted step or counter, and the throttle.
 
     ``counter``: last accepted TOTP step, next HOTP counter, or bit mask of used backup codes.
@@ -131,7 +131,7 @@ class AuthenticationStatus(StrEnum):
     EXPIRED = "expired"
 
 
-class Authentication(Record, kw_only=True):
+class Authentication(Record, frozen=True, kw_only=True):
     """One attempt of one user at one application, from the decision to the assertion.
 
     ``root`` is the user, or this row itself when nobody of that name exists; then ``user_id``
@@ -178,7 +178,7 @@ class Authentication(Record, kw_only=True):
     expires_at: int
 
 
-class Challenge(Record, kw_only=True):
+class Challenge(Record, frozen=True, kw_only=True):
     """One use of one factor inside an authentication."""
 
     id: str
@@ -191,7 +191,7 @@ class Challenge(Record, kw_only=True):
     used_at: int | None = None
 
 
-class Device(Record, kw_only=True):
+class Device(Record, frozen=True, kw_only=True):
     """A browser or app seen before, known by the hash of its token.
 
     The predecessor of the token works until ``previous_until``; its use after that is theft.
@@ -212,7 +212,7 @@ class Device(Record, kw_only=True):
     revoked_at: int | None = None
 
 
-class SeenNetwork(Record, kw_only=True):
+class SeenNetwork(Record, frozen=True, kw_only=True):
     """A network prefix from which this user proved a factor."""
 
     user_id: str
@@ -229,7 +229,7 @@ class TicketKind(StrEnum):
     PORTAL_SESSION = "portal_session"
 
 
-class Ticket(Record, kw_only=True):
+class Ticket(Record, frozen=True, kw_only=True):
     """Something that opens a door once (or for a while): kept as the SHA-256 of its token."""
 
     hash: bytes
@@ -245,7 +245,7 @@ class Ticket(Record, kw_only=True):
     used_at: int | None = None
 
 
-class PolicyVersion(Record, kw_only=True):
+class PolicyVersion(Record, frozen=True, kw_only=True):
     """A policy document as it was written. Root: ``policy``, whose version it carries."""
 
     version: int
@@ -254,7 +254,7 @@ class PolicyVersion(Record, kw_only=True):
     created_at: int
 
 
-class DataKey(Record, kw_only=True):
+class DataKey(Record, frozen=True, kw_only=True):
     """A data key wrapped by the key-encryption key. Root: ``keys``."""
 
     id: str
@@ -263,7 +263,7 @@ class DataKey(Record, kw_only=True):
     retired_at: int | None = None
 
 
-class SigningKey(Record, kw_only=True):
+class SigningKey(Record, frozen=True, kw_only=True):
     """An ES256 key that signs assertions, its private part sealed. Root: ``keys``."""
 
     kid: str
@@ -273,7 +273,7 @@ class SigningKey(Record, kw_only=True):
     retired_at: int | None = None
 
 
-class IdempotentAnswer(Record, kw_only=True):
+class IdempotentAnswer(Record, frozen=True, kw_only=True):
     """What a POST with this ``Idempotency-Key`` answered. Root: itself (``idk_`` + hash).
 
     ``status`` 0 means that the first request still runs. An answer that holds a secret is never
@@ -289,7 +289,7 @@ class IdempotentAnswer(Record, kw_only=True):
     expires_at: int
 
 
-class Event(Record, kw_only=True):
+class Event(Record, frozen=True, kw_only=True):
     """An audit event. Holds ids; ``personal`` is sealed under the user's own audit key."""
 
     id: str
