@@ -89,7 +89,7 @@ async def _activated(
     codes = None
     count = backup_code_count(await ports.policies.current())
     if count and not active_factors(snapshot):
-        codes, paper, paper_state = await fresh_codes(ports, user, count, now)
+        codes, paper, paper_state = await fresh_codes(ports, user, snapshot.version, count, now)
         new = (paper, paper_state)
         events.append(codes_event(ports, caller, user, paper, now, replaces=[]))
     change = Change(

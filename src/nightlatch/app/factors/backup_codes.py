@@ -14,12 +14,16 @@ from nightlatch.app.messages import BackupCodes, NewBackupCodes
 from nightlatch.app.settling import settle
 from nightlatch.app.step_up import Leave, approval_key, leave_by_approval, refused
 from nightlatch.app.users.reference import active
-from nightlatch.domain.errors import Conflict, Refusal, StepUpRequired
+from nightlatch.domain.errors import Conflict, Refusal, StepUpRequired, Throttled
 from nightlatch.domain.factors import backup_codes
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.ids import FACTOR
 from nightlatch.domain.records import Event, Factor, FactorState, FactorStatus, User
+from nightlatch.domain.time import SECOND
 from nightlatch.ports.store import Change, Snapshot
+
+TURN = 10 * SECOND
+"""How long one may take to hash a set; if the process dies meanwhile, the next try waits for as long."""
 
 Fresh = tuple[list[str], Factor, FactorState]
 
@@ -58,7 +62,7 @@ async def replace_codes(
     count = backup_code_count(await ports.policies.current())
     if count == 0:
         raise Conflict("The policy in force has no backup codes.", code="kind_not_allowed")
-    codes, factor, state = await fresh_codes(ports, user, count, now)
+    codes, factor, state = await fresh_codes(ports, user, snapshot.version, count, now)
     old = [factor for factor in snapshot.factors if factor.kind is FactorKind.BACKUP_CODES]
     change = Change(
         root=user.id,
@@ -71,8 +75,15 @@ async def replace_codes(
     return change, BackupCodes(backup_codes=codes)
 
 
-async def fresh_codes(ports: Ports, user: User, count: int, now: int) -> Fresh:
-    """A set of codes, its factor, active at once, and its state. The codes are kept as hashes only (L2)."""
+async def fresh_codes(ports: Ports, user: User, version: int, count: int, now: int) -> Fresh:
+    """A set of codes, its factor, active at once, and its state. The codes are kept as hashes only (L2).
+
+    Hashing a set is a fifth of a second of work. Of those who decide on one version of the user only one can be stored,
+    so only one may hash. Raises ``Throttled`` for the others.
+    """
+    turn = f"backup_codes:{user.id}:{version}"
+    if not await ports.ephemeral.add_if_absent(turn, b"", ttl=TURN):
+        raise Throttled("Too many requests at once for the same account.", retry_after=1)
     codes = backup_codes.generate(ports.entropy.bytes(count * backup_codes.ENTROPY_BYTES), count)
     id_ = ports.new_id(FACTOR, now)
     hashes = [await ports.hasher.hash(_secret_of(code)) for code in codes]

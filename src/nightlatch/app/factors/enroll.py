@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightlatch.app.context import Caller, Ports
+from nightlatch.app.deciding import active_factors
 from nightlatch.app.events import make_event
 from nightlatch.app.factors.answers import factor_fields
 from nightlatch.app.factors.rules import (
@@ -92,10 +93,12 @@ async def begin_factor(
 ) -> tuple[Change, EnrolledFactor]:
     """The change that begins a factor, and what its owner must see. ``leave`` says on whose word.
 
-    Raises ``Invalid`` and ``Conflict``.
+    Raises ``Invalid``, ``Conflict`` and ``StepUpRequired``.
     """
     user = active(snapshot)
     require_person(user)
+    if not leave.approved and active_factors(snapshot):
+        raise StepUpRequired
     policy = await ports.policies.current()
     require_kind(policy, wanted.kind)
     if not leave.approved:

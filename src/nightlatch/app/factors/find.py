@@ -8,16 +8,20 @@ from nightlatch.app.factors.rules import alive
 from nightlatch.app.messages import FactorAnswer, Page
 from nightlatch.app.users.reference import existing, user_key
 from nightlatch.domain.errors import NotFound
+from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.records import Factor
 from nightlatch.ports.store import Snapshot
 
 
 async def list_factors(ports: Ports, _caller: Caller, ref: str) -> Page[FactorAnswer]:
-    """A user's factors, active and begun, in the order in which they were begun. Raises ``NotFound``."""
+    """A user's factors, active and begun, in the order in which they were begun, backup codes last.
+
+    Raises ``NotFound``.
+    """
     snapshot = await ports.store.load(user_key(ref))
     existing(snapshot)
     now = ports.clock.now()
-    factors = sorted((f for f in snapshot.factors if alive(f, now)), key=lambda factor: factor.id)
+    factors = sorted((f for f in snapshot.factors if alive(f, now)), key=_order)
     return Page(data=[factor_answer(factor, snapshot.states.get(factor.id)) for factor in factors])
 
 
@@ -37,3 +41,7 @@ def owned(snapshot: Snapshot, factor_id: str) -> Factor:
     if factor is None:
         raise NotFound("This user has no such factor.")
     return factor
+
+
+def _order(factor: Factor) -> tuple[bool, str]:
+    return factor.kind is FactorKind.BACKUP_CODES, factor.id
