@@ -59,7 +59,14 @@ def test_operation_ids_are_unique() -> None:
 async def test_without_a_good_key_every_route_is_a_401(api: Api) -> None:
     """No key, another scheme, a mistyped key, an unknown one, one that was revoked: one text for all of them."""
     good = await api.application()
-    wrong = [None, "Basic bmxrOg==", "Bearer", "Bearer nlk_x", f"Bearer {good.key[:-1]}", f"bearer {api_key(bytes(32))}"]
+    wrong = [
+        None,
+        "Basic bmxrOg==",
+        "Bearer",
+        "Bearer nlk_x",
+        f"Bearer {good.key[:-1]}",
+        f"bearer {api_key(bytes(32))}",
+    ]
     for endpoint, authorization in itertools.product(GUARDED, wrong):
         headers = {} if authorization is None else {"authorization": authorization}
         response = await api.http.request(endpoint.method, endpoint.path.format(**UNKNOWN), headers=headers)
