@@ -40,6 +40,7 @@ __all__ = [
     "Problem",
     "SettingInfo",
     "Settings",
+    "default_data_dir",
     "is_loopback",
     "load_settings",
     "reference",
@@ -60,19 +61,21 @@ def load_settings(
     *,
     file: Path | None = None,
     environ: Mapping[str, str] | None = None,
+    alone: bool = False,
 ) -> Settings:
     """Read and check all settings.
 
     ``flags`` are by setting name; None values count as not given. ``file`` overrides the search
     (``NIGHTLATCH_CONFIG``, ``./nightlatch.toml``, ``/etc/nightlatch/nightlatch.toml``).
-    Raises ``ConfigError`` with every problem that was found.
+    With ``alone`` only the flags count. Raises ``ConfigError`` with every problem that was found.
     """
     environment = os.environ if environ is None else environ
-    path = find_file(file, environment)
+    path = None if alone else find_file(file, environment)
     sources = Sources(_known())
     if path is not None:
         read_file(sources, path)
-    read_environment(sources, environment)
+    if not alone:
+        read_environment(sources, environment)
     for name, raw in (flags or {}).items():
         if raw is not None:
             sources.give(name, Value(raw, _FLAGS.get(name, f"--{name}"), Path.cwd()))

@@ -127,7 +127,7 @@ def _databases(sources: Sources, given: GivenSettings) -> Iterator[Problem]:
             "database_direct_url is a postgresql:// address and belongs to another one",
         )
     valkey = given.valkey_url
-    if valkey and not valkey.startswith(("valkey://", "valkeys://", "redis://", "rediss://")):
+    if valkey and not valkey.startswith(("valkey://", "valkeys://", "redis://", "rediss://", "unix://")):
         yield Problem(sources.where("valkey_url"), "valkey_url must be valkey://HOST:PORT/NUMBER")
 
 

@@ -66,6 +66,11 @@ def head_revision(migrations: Path = MIGRATIONS) -> str | None:
     return ScriptDirectory(str(migrations)).get_current_head()
 
 
+def is_known(revision: str, migrations: Path = MIGRATIONS) -> bool:
+    """Whether this release made that schema or a later one; an unknown one is of a later release."""
+    return revision in {step.revision for step in ScriptDirectory(str(migrations)).walk_revisions()}
+
+
 async def _migrate_postgres(address: PostgresAddress, now: int, migrations: Path) -> bool:
     from nightlatch.adapters.sql.postgres import engine_for, translated
 

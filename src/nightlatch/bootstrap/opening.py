@@ -1,0 +1,178 @@
+"""Open everything that use cases need, in order, and close it in reverse."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from nightlatch.adapters.cache import CachedCatalog, CachedPolicies, FreshStore, Shared
+from nightlatch.adapters.keys import Argon2Hasher, Es256Signer, FreshKeys, KeyEncryptionKey, KeyRing
+from nightlatch.adapters.sql.catalog import SqlCatalog
+from nightlatch.adapters.sql.directory import SqlDirectory
+from nightlatch.adapters.sql.engine import Database, open_database
+from nightlatch.adapters.sql.resealing import SqlResealing
+from nightlatch.adapters.sql.sequencer import Sequencer
+from nightlatch.adapters.sql.store import SqlStore
+from nightlatch.adapters.system import SystemClock, SystemEntropy
+from nightlatch.app.context import Caller, Policies, Ports, Site
+from nightlatch.app.keys.make import make_first_keys
+from nightlatch.bootstrap.background import background
+from nightlatch.bootstrap.errors import explained
+from nightlatch.bootstrap.preparing import check_migrated, key_encryption_key, migrate
+from nightlatch.bootstrap.waking import open_ephemeral, open_wakeups
+from nightlatch.config import Settings
+from nightlatch.ports.catalog import Catalog
+from nightlatch.ports.rotation import KeyMaker, Resealing
+from nightlatch.ports.store import Store
+from nightlatch.ports.world import Clock, Entropy
+
+SYSTEM = Caller("system")
+
+StoreWrapper = Callable[[Store], Store]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Open ports, and what only operators need beside them."""
+
+    ports: Ports
+    settings: Settings
+    database: Database
+    keys: KeyMaker
+    resealing: Resealing
+    sequencer: Sequencer
+    shared: Shared
+
+
+@dataclass(frozen=True)
+class _World:
+    clock: Clock
+    entropy: Entropy
+
+
+@asynccontextmanager
+async def open_ports(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
+    make: bool = True,
+) -> AsyncIterator[Ports]:
+    """Ports with everything that runs beside requests: caches watched, audit numbered, rows swept.
+
+    With ``make`` a database is migrated, and keys are made where it holds none; without, both must
+    be there. Raises ``CannotStart``.
+    """
+    async with open_everything(settings, clock=clock, entropy=entropy, make=make) as opened:
+        yield opened.ports
+
+
+@asynccontextmanager
+async def open_everything(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
+    make: bool = True,
+    wrap_store: StoreWrapper = lambda store: store,
+) -> AsyncIterator[Opened]:
+    """As ``open_ports``, with the parts that servers need as well."""
+    world = _World(clock or SystemClock(), entropy or SystemEntropy())
+    if make:
+        await migrate(settings, world.clock)
+    else:
+        await check_migrated(settings, world.clock, make=False)
+    async with (
+        _opened(settings, world, make=make, wrap_store=wrap_store) as opened,
+        background(opened.database, opened.shared, opened.sequencer, world.clock),
+    ):
+        yield opened
+
+
+@asynccontextmanager
+async def open_beside(settings: Settings, *, make: bool = False) -> AsyncIterator[Opened]:
+    """Open beside a server that may be running: nothing runs in the background.
+
+    What was committed before is numbered first, and what was done here at the end, since there may
+    be no server that does. With ``make`` an empty database is set up; one that is there is never
+    migrated, since a server of another version may be using it.
+    """
+    world = _World(SystemClock(), SystemEntropy())
+    await check_migrated(settings, world.clock, make=make)
+    async with _opened(settings, world, make=make, wrap_store=lambda store: store) as opened:
+        await opened.sequencer.drain()
+        try:
+            yield opened
+        finally:
+            await opened.sequencer.drain()
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, world: _World, *, make: bool, wrap_store: StoreWrapper) -> AsyncIterator[Opened]:
+    async with AsyncExitStack() as stack:
+        with explained():
+            opened = await _wired(settings, world, stack, make=make, wrap_store=wrap_store)
+        yield opened
+
+
+async def _wired(
+    settings: Settings,
+    world: _World,
+    stack: AsyncExitStack,
+    *,
+    make: bool,
+    wrap_store: StoreWrapper,
+) -> Opened:
+    database = open_database(settings.database_url)
+    stack.push_async_callback(database.close)
+    rows = SqlStore(database)
+    stack.push_async_callback(rows.close)
+    catalog = SqlCatalog(database)
+    shared = Shared(catalog, world.clock)
+    kek = key_encryption_key(settings, await catalog.keys(), world.entropy, make=make)
+    ring, signer = _keys(kek, world, catalog, shared)
+    cached = CachedCatalog(catalog, shared)
+    hasher = Argon2Hasher()
+    stack.callback(hasher.close)
+    ports = Ports(
+        store=wrap_store(FreshStore(rows, shared, ring.knows)),
+        directory=SqlDirectory(database),
+        catalog=cached,
+        clock=world.clock,
+        entropy=world.entropy,
+        sealer=ring,
+        signer=signer,
+        hasher=hasher,
+        ephemeral=await open_ephemeral(settings, database, world.clock, stack),
+        wakeups=await open_wakeups(settings, database, stack),
+        policies=_policies(cached),
+        site=Site(
+            public_url=settings.public_url,
+            issuer=settings.issuer,
+            organization=settings.brand.name,
+        ),
+    )
+    maker = FreshKeys(kek, world.entropy)
+    if make:
+        await make_first_keys(ports, SYSTEM, maker)
+    await shared.look()
+    return Opened(ports, settings, database, maker, SqlResealing(database), Sequencer(database), shared)
+
+
+def _policies(catalog: Catalog) -> Policies:
+    return CachedPolicies(catalog)
+
+
+def _keys(kek: KeyEncryptionKey, world: _World, catalog: Catalog, shared: Shared) -> tuple[KeyRing, Es256Signer]:
+    """The ring and the signer, loaded with the first look and whenever something shared changes."""
+    ring = KeyRing(kek, world.clock, world.entropy)
+    signer = Es256Signer(ring, world.clock)
+
+    async def reload() -> None:
+        kept = await catalog.keys()
+        ring.load(kept)
+        signer.load(kept)
+
+    shared.on_change(reload)
+    return ring, signer

@@ -1,0 +1,120 @@
+"""The application that uvicorn runs: opens everything as it starts, closes it as it stops."""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from litestar import Litestar
+
+from nightlatch.adapters.logs import configure_logging
+from nightlatch.adapters.sql.url import SqliteAddress, parse_address
+from nightlatch.bootstrap.errors import CannotStart
+from nightlatch.bootstrap.opening import Opened, open_everything
+from nightlatch.config import Settings, load_settings
+from nightlatch.web.app import build
+from nightlatch.web.common.metrics import CountedStore, Metrics
+from nightlatch.web.pages.routes import page_handlers
+from nightlatch.web.settings import WebSettings
+
+log = structlog.get_logger("nightlatch.server")
+
+
+def create_app(settings: Settings | None = None, *, make: bool = True, demo: bool = False) -> Application:
+    """The ASGI application: ``uvicorn --factory nightlatch.bootstrap:create_app``.
+
+    ``make`` False where a parent has migrated and made keys already. Raises ``ConfigError``.
+    """
+    configure_logging()
+    return Application(settings or load_settings(), make=make, demo=demo)
+
+
+class Application:
+    """Holds the real application between start and stop, since it is made of open ports.
+
+    ``failure`` tells why it did not start.
+    """
+
+    def __init__(self, settings: Settings, *, make: bool, demo: bool) -> None:
+        self._settings = settings
+        self._make = make
+        self._demo = demo
+        self._serving: Litestar | None = None
+        self.failure: CannotStart | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """ASGI 3."""
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+        elif self._serving is not None:
+            await self._serving(scope, receive, send)
+        else:
+            raise RuntimeError("the server needs the lifespan protocol: run uvicorn with --lifespan on")
+
+    async def _live(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await self._serve(scope, receive, send)
+        except CannotStart as error:
+            self.failure = error
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": ""})
+        finally:
+            self._serving = None
+
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
+        metrics = Metrics()
+        with _alone(self._settings):
+            async with open_everything(
+                self._settings,
+                make=self._make,
+                wrap_store=lambda store: CountedStore(store, metrics),
+            ) as opened:
+                self._serving = self._built(opened, metrics)
+                log.info("serving", url=self._settings.public_url)
+                await self._serving(scope, receive, send)
+
+    def _built(self, opened: Opened, metrics: Metrics) -> Litestar:
+        web = web_settings(self._settings, demo=self._demo)
+        handlers = page_handlers(opened.ports, web)
+        return build(opened.ports, web, extra_handlers=handlers, metrics=metrics)
+
+
+def web_settings(settings: Settings, *, demo: bool = False) -> WebSettings:
+    """What the web layer is told."""
+    return WebSettings(
+        public_url=settings.public_url,
+        trusted_proxies=tuple(map(ipaddress.ip_network, settings.trusted_proxies)),
+        metrics_token=settings.metrics_token,
+        brand=settings.brand,
+        demo=demo,
+    )
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """One serving process for an SQLite file: waiters are woken within the process only.
+
+    The lock ends with the process, however that ends.
+    """
+    address = parse_address(settings.database_url)
+    if not isinstance(address, SqliteAddress):
+        yield
+        return
+    address.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = address.path.with_name(address.path.name + ".serving")
+    lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise CannotStart(
+            f"Another server serves {address.path} already. SQLite serves with one process: "
+            "stop that one, or set database_url to postgresql://… for more."
+        ) from None
+    finally:
+        os.close(lock)

@@ -1,0 +1,163 @@
+"""``nightlatch serve`` and ``nightlatch demo``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from nightlatch.adapters.logs import configure_logging
+from nightlatch.bootstrap import create_app, prepare
+from nightlatch.cli.failures import UNUSABLE, USAGE, Failure
+from nightlatch.cli.output import say
+from nightlatch.cli.session import HERE, Where
+from nightlatch.config import Settings, default_data_dir, load_settings
+
+BACKLOG = 2048
+SECONDS_TO_FINISH = 10
+"""Requests under way get so long; who waits is told ``pending`` at once."""
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def serve(
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+    where: Where = HERE,
+) -> int:
+    """Migrate the database, make keys at the first start, and serve.
+
+    Parameters
+    ----------
+    host
+        The address to listen on; 127.0.0.1 by default.
+    port
+        The port; 8080 by default, 0 for any free one.
+    workers
+        Server processes. SQLite serves with one.
+    """
+    settings = where.settings(host=host, port=port, workers=workers)
+    with _listening(settings) as sock:
+        actual = sock.getsockname()[1]
+        if actual != settings.port:
+            settings = where.settings(host=host, port=actual, workers=workers)
+        return _run(settings, sock)
+
+
+def demo(*, port: int = 8080, data: Path | None = None) -> int:
+    """Look at Nightlatch on this machine: a bank, a phone and the reasons, with sample people.
+
+    It listens on loopback only and keeps its data apart; other settings do not count.
+
+    Parameters
+    ----------
+    port
+        The port, 0 for any free one.
+    data
+        Where to keep the demo's database.
+    """
+    folder = data or default_data_dir(os.environ) / "demo"
+
+    def settings_for(number: int) -> Settings:
+        return load_settings({"port": number, "data_dir": str(folder)}, alone=True)
+
+    settings = settings_for(port)
+    with _listening(settings) as sock:
+        return _run(settings_for(sock.getsockname()[1]), sock, demo=True)
+
+
+def _run(settings: Settings, sock: socket.socket, *, demo: bool = False) -> int:
+    configure_logging()
+    say(f"Nightlatch {'demo ' if demo else ''}at {settings.public_url}{'/demo' if demo else ''}")
+    if settings.workers == 1:
+        return _run_here(settings, sock, demo=demo)
+    with _shared_metrics():
+        return _run_workers(settings, sock)
+
+
+def _run_here(settings: Settings, sock: socket.socket, *, demo: bool) -> int:
+    app = create_app(settings, demo=demo)
+    server = uvicorn.Server(_config(settings, app))
+    try:
+        server.run(sockets=[sock])
+    except SystemExit:
+        if app.failure is None:
+            raise
+    if app.failure is not None:
+        raise app.failure
+    return 0 if server.started else UNUSABLE
+
+
+def _run_workers(settings: Settings, sock: socket.socket) -> int:
+    # Once, here: workers that find everything made need not race for it.
+    asyncio.run(prepare(settings))
+    config = _config(settings, partial(create_app, settings, make=False), factory=True)
+    config.workers = settings.workers
+    supervisor = Multiprocess(config, sockets=[sock])
+    supervisor.run()
+    failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
+    return UNUSABLE if failed else 0
+
+
+def _config(settings: Settings, app: object, *, factory: bool = False) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]  # ours is typed loosely, as ASGI is
+        factory=factory,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        backlog=BACKLOG,
+        # Whose forwarded address counts is decided by trusted_proxies (X8).
+        proxy_headers=False,
+        server_header=False,
+        # Paths can hold tokens (X4); requests are counted instead.
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=SECONDS_TO_FINISH,
+    )
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    """A bound socket, before anything is touched: a port that is taken is told at once."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        sock = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise Failure(
+            f"cannot listen on {settings.host} port {settings.port}: {reason}. Choose another with --port.", USAGE
+        ) from None
+    with sock:
+        sock.set_inheritable(True)
+        yield sock
+
+
+@contextmanager
+def _shared_metrics() -> Iterator[None]:
+    """A folder where the workers keep their counters, so that any of them can add up all."""
+    if METRICS_FOLDER in os.environ:
+        yield
+        return
+    folder = tempfile.mkdtemp(prefix="nightlatch-metrics-")
+    os.environ[METRICS_FOLDER] = folder
+    try:
+        yield
+    finally:
+        del os.environ[METRICS_FOLDER]
+        shutil.rmtree(folder, ignore_errors=True)
