@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from nightlatch.domain.factors import hotp
+from nightlatch.domain.factors.otpauth import parse
 from nightlatch.domain.time import DAY, MINUTE, SECOND
 from tests.support.api import CONTEXT, Api, Application, open_api
 
@@ -242,9 +244,6 @@ async def test_a_key_alone_never_changes_how_somebody_signs_in(api: Api, bank: A
 
 
 async def test_a_hotp_factor_is_resynchronized_by_two_codes(api: Api, bank: Application) -> None:
-    from nightlatch.domain.factors import hotp
-    from nightlatch.domain.factors.otpauth import parse
-
     user = await api.person(bank)
     made = (await bank("POST", f"/v1/users/{user}/factors", {"kind": "hotp"})).json()
     secret = parse(made["enrollment"]["uri"]).secret

@@ -1,0 +1,108 @@
+"""Long-polls on a real server: woken by the answer, ended by the client, told at the server's end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from nightlatch.adapters.system import SystemClock
+from nightlatch.web.app import build
+from tests.support.api import CONTEXT, SETTINGS, Api, ApiPhone, Application, open_api, serving
+
+
+@pytest.fixture
+def heard() -> Iterator[list[int]]:
+    """Signals that reach this process after the server took note of them."""
+    numbers: list[int] = []
+    previous = signal.signal(signal.SIGTERM, lambda number, _: numbers.append(number))
+    yield numbers
+    signal.signal(signal.SIGTERM, previous)
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    """Waiting takes time, so the clock is the machine's own."""
+    async with open_api(tmp_path) as opened:
+        opened.world.clock.at = SystemClock().now()
+        yield opened
+
+
+async def prepared(api: Api) -> tuple[Application, ApiPhone, str]:
+    """An application, a phone with a fresh code, and the path of a sign-in that waits for it."""
+    bank = await api.application()
+    phone = await api.phone(bank, await api.person(bank))
+    begun = await bank("POST", "/v1/authentications", {"user": "maya", "context": CONTEXT})
+    return bank, phone, f"/v1/authentications/{begun.json()['id']}"
+
+
+async def test_a_waiter_is_woken_by_the_answer(api: Api) -> None:
+    bank, phone, path = await prepared(api)
+    async with serving(api.app) as (url, _), httpx.AsyncClient(base_url=url) as http:
+        over_http = Application(bank.id, bank.key, http)
+        waiting = asyncio.create_task(over_http("GET", f"{path}?wait=25", timeout=30))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        began = time.monotonic()
+        answered = await over_http("POST", f"{path}/verifications", {"code": phone.code()})
+        assert answered.json()["status"] == "approved"
+        told = await waiting
+        assert time.monotonic() - began < 2
+        assert (told.status_code, told.json()["status"]) == (200, "approved")
+
+
+async def test_a_waiter_is_told_pending_when_its_time_is_over(api: Api) -> None:
+    app = build(replace(api.world.ports, clock=SystemClock()), SETTINGS)
+    bank, _, path = await prepared(api)
+    async with serving(app) as (url, _), httpx.AsyncClient(base_url=url) as http:
+        began = time.monotonic()
+        told = await Application(bank.id, bank.key, http)("GET", f"{path}?wait=1", timeout=10)
+        assert 0.9 < time.monotonic() - began < 5
+        assert (told.status_code, told.json()["status"]) == (200, "pending")
+
+
+async def test_a_waiter_whose_client_leaves_waits_no_more(api: Api) -> None:
+    bank, _, path = await prepared(api)
+    async with serving(api.app) as (url, server):
+        async with httpx.AsyncClient(base_url=url) as http:
+            with pytest.raises(httpx.ReadTimeout):
+                await Application(bank.id, bank.key, http)("GET", f"{path}?wait=25", timeout=0.5)
+        for _ in range(50):
+            if not server.server_state.tasks:
+                break
+            await asyncio.sleep(0.05)
+        assert not server.server_state.tasks
+
+
+async def test_waiters_are_told_pending_when_the_server_stops(api: Api, heard: list[int]) -> None:
+    """At once, instead of when its patience of ten seconds is over."""
+    bank, _, path = await prepared(api)
+    async with serving(api.app) as (url, _), httpx.AsyncClient(base_url=url) as http:
+        waiting = asyncio.create_task(Application(bank.id, bank.key, http)("GET", f"{path}?wait=25", timeout=30))
+        await asyncio.sleep(0.3)
+        began = time.monotonic()
+        os.kill(os.getpid(), signal.SIGTERM)
+        told = await waiting
+        assert time.monotonic() - began < 3
+        assert (told.status_code, told.json()["status"]) == (200, "pending")
+    assert heard == [signal.SIGTERM]
+
+
+@pytest.mark.requirement("T4")
+async def test_fifty_posts_of_one_code_over_http_give_one_success(api: Api) -> None:
+    bank, phone, _ = await prepared(api)
+    async with serving(api.app) as (url, _), httpx.AsyncClient(base_url=url) as http:
+        over_http = Application(bank.id, bank.key, http)
+        call = {"user": "maya", "code": phone.code(), "context": CONTEXT}
+        answers = await asyncio.gather(*(over_http("POST", "/v1/verify", call, timeout=30) for _ in range(50)))
+    assert {answer.status_code for answer in answers} == {200}
+    said = [answer.json() for answer in answers]
+    assert sum(answer["status"] == "approved" for answer in said) == 1
+    assert {answer["reason"] for answer in said if answer["status"] == "rejected"} <= {"replayed", "throttled"}
