@@ -38,8 +38,6 @@ EVENT_TYPES: dict[str, str] = {
     "authentication:cancelled": "A sign-in was given up.",
     "authentication:result_redeemed": "An application fetched the result of a hosted sign-in.",
     "challenge:opened": "One use of a factor inside a sign-in was begun.",
-    "prompt:opened": "The hosted page was opened; `data.peer_differs` if from another address than was told.",
-    "portal:opened": "A person's own page was opened by a one-time link.",
     "keys:created": "The first keys of this installation were made.",
     "keys:rotated": "New keys seal and sign from now on.",
     "keys:retired": "Older keys are no longer used: nothing is sealed under them any more.",
