@@ -7,8 +7,10 @@ import datetime as dt
 import pytest
 from msgspec.structs import replace
 
+from nightlatch.app.authenticate import authenticate
 from nightlatch.app.devices import list_devices, revoke_device, revoke_devices
-from nightlatch.app.messages import NewUser, UserPatch
+from nightlatch.app.messages import ContextIn, NewAuthentication, NewUser, UserPatch
+from nightlatch.app.users import delete
 from nightlatch.app.users.change import change_user
 from nightlatch.app.users.create import create_user, new_user_record
 from nightlatch.app.users.delete import delete_user
@@ -228,9 +230,22 @@ async def test_a_deleted_user_leaves_a_name_and_a_history(world: World) -> None:
     assert (left.user.audit_key, left.factors, dict(left.states)) == (b"", (), {})
     assert await world.ports.directory.devices(maya.id, None) == []
     assert await world.ports.directory.sign_ins(maya.id, limit=10) == []
+    assert await world.ports.directory.networks(maya.id) == []
     events = [event for event in await world.events() if event.user == maya.id]
     assert {"user:created", "factor:activated", "user:deleted"} <= {event.type for event in events}
     assert all(event.personal is None for event in events)
+
+
+async def test_many_sign_ins_are_forgotten_in_batches(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are."""
+    monkeypatch.setattr(delete, "SIGN_INS_AT_ONCE", 2)
+    bank = await world.application()
+    maya = await world.person(bank)
+    for _ in range(5):
+        await authenticate(world.ports, bank, NewAuthentication(user="maya", context=ContextIn(ip="192.0.2.1")))
+    assert len(await world.ports.directory.sign_ins(maya.id, limit=10)) == 5
+    await delete_user(world.ports, bank, "maya")
+    assert await world.ports.directory.sign_ins(maya.id, limit=10) == []
 
 
 async def test_users_are_listed_in_pages(world: World) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser
@@ -75,7 +74,14 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[ports_support.World]:
+async def world(sqlite_url: str) -> AsyncIterator[ports_support.World]:
     """Use cases on a new SQLite database, with a clock that the test sets."""
-    async with ports_support.open_world(tmp_path) as opened:
+    async with ports_support.open_world(sqlite_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def each_world(database_url: str) -> AsyncIterator[ports_support.World]:
+    """The same on each kind of database in turn."""
+    async with ports_support.open_world(database_url) as opened:
         yield opened

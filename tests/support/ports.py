@@ -1,13 +1,10 @@
-"""Use cases on real parts: SQLite in a folder of the test's own, real keys, real Argon2. The clock is set by hand."""
+"""Use cases on real parts: a database of the test's own, real keys, real Argon2. The clock is set by hand."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-
-from sqlalchemy import Connection, insert
 
 from nightlatch.adapters.cache.policies import CachedPolicies
 from nightlatch.adapters.keys.argon2 import Argon2Hasher
@@ -22,7 +19,6 @@ from nightlatch.adapters.sql.directory import SqlDirectory
 from nightlatch.adapters.sql.engine import Database, open_database
 from nightlatch.adapters.sql.sequencer import Sequencer
 from nightlatch.adapters.sql.store import SqlStore
-from nightlatch.adapters.sql.tables import GENERATION, METADATA
 from nightlatch.adapters.system import SystemEntropy
 from nightlatch.app.answer import answer
 from nightlatch.app.applications.by_key import caller_by_key
@@ -148,12 +144,9 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(folder: Path) -> AsyncIterator[World]:
-    """A new database in this folder with its first keys."""
-    file = folder / "test.db"
-    file.touch()
-    database = open_database(f"sqlite:///{file}")
-    await database.write(_create)
+async def open_world(url: str) -> AsyncIterator[World]:
+    """A migrated database, which gets its first keys."""
+    database = open_database(url)
     clock, entropy = SetClock(), SystemEntropy()
     catalog, store = SqlCatalog(database), SqlStore(database)
     kek = KeyEncryptionKey(entropy.bytes(32), "the test's key")
@@ -183,8 +176,3 @@ async def open_world(folder: Path) -> AsyncIterator[World]:
         await store.close()
         await database.close()
         hasher.close()
-
-
-def _create(connection: Connection) -> None:
-    METADATA.create_all(connection)
-    connection.execute(insert(GENERATION).values(one=1, n=0))

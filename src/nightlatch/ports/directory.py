@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from nightlatch.domain.records import Authentication, Device, Event, Factor, FactorState, User
+from nightlatch.domain.records import Authentication, Device, Event, Factor, FactorState, SeenNetwork, User
 
 
 class UserFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,9 +48,11 @@ class Directory(Protocol):
 
     async def sign_ins(self, user_id: str, *, limit: int) -> Sequence[Authentication]: ...
 
-    async def events(
-        self, which: EventFilter, *, after: int, limit: int
-    ) -> Sequence[LoggedEvent]: ...
+    async def networks(self, user_id: str) -> Sequence[SeenNetwork]:
+        """From where this user proved a factor."""
+        ...
+
+    async def events(self, which: EventFilter, *, after: int, limit: int) -> Sequence[LoggedEvent]: ...
 
     async def groups(self) -> Sequence[str]:
         """Every group that some user is in."""

@@ -6,7 +6,20 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, cast, column, exists, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    TableValuedAlias,
+    and_,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from nightlatch.adapters.sql import tables as t
@@ -14,7 +27,7 @@ from nightlatch.adapters.sql.engine import Database
 from nightlatch.adapters.sql.mapping import refuse_unkept
 from nightlatch.adapters.sql.read import cut, fetch, pick
 from nightlatch.domain import ids
-from nightlatch.domain.records import Authentication, Device, Event, Factor, FactorState, Record, User
+from nightlatch.domain.records import Authentication, Device, Event, Factor, FactorState, Record, SeenNetwork, User
 from nightlatch.ports.directory import EventFilter, LoggedEvent, UserFilter
 
 R = TypeVar("R", bound=Record)
@@ -75,6 +88,12 @@ class SqlDirectory:
         statement = pick(Authentication).where(attempts.root == user_id).order_by(*newest).limit(limit)
         return await self._list(Authentication, statement, user_id)
 
+    async def networks(self, user_id: str) -> Sequence[SeenNetwork]:
+        """By network."""
+        seen = t.SEEN_NETWORKS.table.c
+        statement = pick(SeenNetwork).where(seen.user_id == user_id).order_by(seen.network)
+        return await self._list(SeenNetwork, statement, user_id)
+
     async def events(self, which: EventFilter, *, after: int, limit: int) -> Sequence[LoggedEvent]:
         """By place in the sequence, those behind ``after``."""
         log, events = t.AUDIT_LOG.c, t.EVENTS.table.c
@@ -96,11 +115,8 @@ class SqlDirectory:
 
     async def groups(self) -> Sequence[str]:
         """Every group that some user is in, sorted."""
-        if self._database.dialect == "sqlite":
-            names = func.json_each(t.USERS.table.c.groups).table_valued("value").c.value
-        else:
-            names = func.jsonb_array_elements_text(cast(t.USERS.table.c.groups, JSONB)).column_valued("name")
-        statement = select(names).select_from(t.USERS.table).distinct()
+        names = _group_names(self._database.dialect)
+        statement = select(names.c.value).select_from(t.USERS.table.join(names, true())).distinct()
         rows = await self._database.read(lambda connection: connection.execute(statement).scalars().all())
         return sorted(rows)
 
@@ -122,9 +138,13 @@ def _begins(name: ColumnElement[Any], text: str) -> ColumnElement[bool]:
 
 
 def _in_group(dialect: str, group: str) -> ColumnElement[bool]:
+    names = _group_names(dialect)
+    return exists(select(1).select_from(names).where(names.c.value == group))
+
+
+def _group_names(dialect: str) -> TableValuedAlias:
+    """The groups of a user as rows with one column, ``value``."""
     groups = t.USERS.table.c.groups
     if dialect == "sqlite":
-        names = func.json_each(groups).table_valued("value")
-        return exists(select(1).select_from(names).where(names.c.value == group))
-    names = func.jsonb_array_elements_text(cast(groups, JSONB)).table_valued("name")
-    return exists(select(1).select_from(names).where(column("name") == group))
+        return func.json_each(groups).table_valued("value")
+    return func.jsonb_array_elements_text(cast(groups, JSONB)).table_valued("value").render_derived()

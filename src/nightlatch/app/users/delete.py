@@ -11,31 +11,43 @@ from nightlatch.app.users.reference import existing, user_key
 from nightlatch.domain.records import Record, User, UserStatus
 from nightlatch.ports.store import Change, Snapshot
 
-MOST_SIGN_INS = 1000
+SIGN_INS_AT_ONCE = 500
 
 
 async def delete_user(ports: Ports, caller: Caller, ref: str) -> None:
     """Delete a user. Raises ``NotFound``, also when it was deleted before.
 
     The audit key is destroyed with the record, so that what events say about the person opens for nobody any more;
-    the events themselves stay (G4). Tickets are left to their expiry: for a deleted user none opens anything.
+    the events themselves stay (G4). Sign-ins, which hold addresses, go first and in batches: if that is cut off, the
+    user is still there to be deleted again. Tickets and challenges hold no personal data and are left to their expiry:
+    for a deleted user none opens anything.
     """
+    while await transact(ports.store, user_key(ref), lambda snapshot: _forget_sign_ins(ports, snapshot)):
+        pass
 
     async def decide(snapshot: Snapshot) -> Decided[None]:
         user = existing(snapshot)
         now = ports.clock.now()
-        gone = await _belongings(ports, snapshot, user)
         event = make_event(ports, caller, now, "user:deleted", user=replace(user, audit_key=b""))
         change = Change(
             root=user.id,
             expected=snapshot.version,
             puts=(tombstone(user, now),),
-            deletes=gone,
+            deletes=await _belongings(ports, snapshot, user),
             events=(event,),
         )
         return change, None
 
     await transact(ports.store, user_key(ref), decide)
+
+
+async def _forget_sign_ins(ports: Ports, snapshot: Snapshot) -> Decided[bool]:
+    """One batch of sign-ins; False when what is left fits into the last change."""
+    user = existing(snapshot)
+    sign_ins = await ports.directory.sign_ins(user.id, limit=SIGN_INS_AT_ONCE)
+    if len(sign_ins) < SIGN_INS_AT_ONCE:
+        return None, False
+    return Change(root=user.id, expected=snapshot.version, deletes=tuple(sign_ins)), True
 
 
 def tombstone(user: User, now: int) -> User:
@@ -51,10 +63,11 @@ def tombstone(user: User, now: int) -> User:
 
 
 async def _belongings(ports: Ports, snapshot: Snapshot, user: User) -> tuple[Record, ...]:
-    """Factors, their states, devices and sign-ins, which hold addresses.
+    """Factors, their states, devices, networks and sign-ins.
 
     They are listed after the version was read, and the change fails if one was added since.
     """
     devices = await ports.directory.devices(user.id, None)
-    sign_ins = await ports.directory.sign_ins(user.id, limit=MOST_SIGN_INS)
-    return (*snapshot.factors, *snapshot.states.values(), *devices, *sign_ins)
+    networks = await ports.directory.networks(user.id)
+    sign_ins = await ports.directory.sign_ins(user.id, limit=SIGN_INS_AT_ONCE)
+    return (*snapshot.factors, *snapshot.states.values(), *devices, *networks, *sign_ins)
