@@ -219,6 +219,8 @@ def test_sensitive_actions_are_refused_in_the_grace_period() -> None:
     assert (decision.outcome, decision.skippable, decision.grace_starts) == ("deny", False, True)
     assert decision.grace_ends_at == NOW + GRACE
     assert codes(decision)[-1] == ("grace_period", "deny")
+    # The change of factors is sensitive whatever a document lists.
+    assert asked(EVERYONE + "sensitive_actions: [transfer]\n", BARE, action=MANAGE_FACTORS).outcome == "deny"
     after = asked(subject=since(NOW - GRACE), action="transfer")
     assert (after.outcome, after.skippable, after.fresh) == ("enroll", False, True)
 

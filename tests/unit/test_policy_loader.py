@@ -145,6 +145,13 @@ def test_json_is_read_as_well(space: int | str | None) -> None:
     assert document.recovery.backup_codes == 8
 
 
+def test_json_may_hold_tabs_where_yaml_may_not() -> None:
+    """Between its tokens; places are still counted in characters."""
+    text = '{"mfa_enforcement":\t{"all_users": true}\n,\t"recovery"\t:\n\t{"backup_codes":\t8}\t}\t\n'
+    assert load(text).recovery.backup_codes == 8
+    assert only(text.replace("8", "80"))[:2] == (3, 19)
+
+
 def test_the_built_in_default_is_a_document_like_any_other() -> None:
     """aal2 for all with 30 days of grace."""
     document = load(DEFAULT_TEXT)

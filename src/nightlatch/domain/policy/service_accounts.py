@@ -22,13 +22,17 @@ _NOT_EXCLUDED = Reason(
     "the policy does not exclude service accounts, and they cannot hold a factor",
 )
 _EXPIRED = Reason("service_account_expired", None, "deny", "this service account has expired")
+_PROVES_NOTHING = Reason("assurance_unreachable", None, "deny", "a service account has no factor, and proves no level")
 _OUTSIDE = Reason("service_account_outside_networks", None, "deny", "this address is outside the account's networks")
 
 
 def decide_service(policy: CompiledPolicy, subject: Subject, context: Context, now: int) -> Decision:
     """Allow a service account within its bounds, and deny it everywhere else. There is nothing between the two."""
     level, raised = floor_of(policy, subject, context)
-    reasons = [reason for reason, _ in raised] + list(_beyond_bounds(policy, subject, context, now))
+    reasons = [reason for reason, _ in raised]
+    if raised:
+        reasons.append(_PROVES_NOTHING)
+    reasons += _beyond_bounds(policy, subject, context, now)
     return Decision(
         outcome="deny" if reasons else "allow",
         acr_required=level,
