@@ -21,8 +21,13 @@ from nightlatch.app.tickets import TOKEN_BYTES, hash_of, issue
 from nightlatch.domain.crypto.tokens import ticket_token
 from nightlatch.domain.errors import Invalid, NotFound
 from nightlatch.domain.ids import AUTHENTICATION, is_id
-from nightlatch.domain.records import Authentication, Ticket, TicketKind
+from nightlatch.domain.policy.decision import Reason
+from nightlatch.domain.records import Authentication, Record, Ticket, TicketKind
 from nightlatch.ports.store import Change, Snapshot, UserKey
+
+ADDRESS_MISMATCH = Reason(
+    "address_mismatch", None, "prompt_mfa", "the prompt was opened from another network than the application named"
+)
 
 
 class Gone(NotFound):
@@ -119,6 +124,9 @@ def _bound(
         created_at=now,
         expires_at=now + SESSION_LIFE,
     )
+    puts: tuple[Record, ...] = (msgspec.structs.replace(ticket, used_at=now, bound_hash=bound),)
+    if differs:
+        puts = (*puts, _suspected(authentication))
     event = make_event(
         ports,
         Caller(actor=f"person:{authentication.user_id}"),
@@ -134,10 +142,16 @@ def _bound(
     return Change(
         root=authentication.root,
         expected=snapshot.version,
-        puts=(msgspec.structs.replace(ticket, used_at=now, bound_hash=bound),),
+        puts=puts,
         new=(session,),
         events=(event,),
     )
+
+
+def _suspected(authentication: Authentication) -> Authentication:
+    """What policy says of a browser that is somewhere else: nothing is put off, nothing remembered."""
+    reasons = [*authentication.reasons, msgspec.to_builtins(ADDRESS_MISMATCH)]
+    return msgspec.structs.replace(authentication, reasons=reasons, skippable=False, remember_for=None)
 
 
 def _same_place(told: str, peer: str) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 
 from nightlatch.app.attempt import status_at
 from nightlatch.app.context import Ports
-from nightlatch.app.deciding import offered, usable
+from nightlatch.app.deciding import active_factors, offered, usable
 from nightlatch.app.factors.enroll import enrollment_of
 from nightlatch.app.kept import kept
 from nightlatch.app.messages import Enrollment
@@ -127,7 +127,8 @@ def _stage(seat: Seat, now: int) -> Stage:
 def _open_stage(seat: Seat, a: Authentication, now: int) -> Stage:
     if a.decision == "challenge":
         return Stage.CHALLENGE if ways_of(seat, now) else Stage.REFUSED
-    if a.decision != "enroll" or ENROLLED in seat.ticket.data:
+    # Who has a factor that policy no longer counts adds another only by proving it, on their own page (B1).
+    if a.decision != "enroll" or active_factors(seat.snapshot):
         return Stage.REFUSED
     if begun(seat, now):
         return Stage.SETUP

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -78,9 +77,12 @@ async def setup(request: PageRequest) -> Page:
     """Begin to set up an app."""
     visit = visit_of(request)
     await request.form(visit.secret)
-    # A conflict: decided meanwhile, in another tab or by time; the prompt shows how.
-    with contextlib.suppress(Conflict):
+    try:
         await begin_setup(request.ports, visit)
+    except Conflict as conflict:
+        if conflict.code == "confirmation_required":
+            raise
+        # Decided meanwhile, in another tab or by time: the prompt shows how.
     return go(base_of(visit))
 
 

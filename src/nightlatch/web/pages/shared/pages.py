@@ -198,6 +198,10 @@ _WORDS = {
         "Go on in the browser you started in.",
         "This sign-in was opened in another browser, or it is over. You can start again where you came from.",
     ),
+    "confirmation_required": (
+        "Somebody must confirm first that it's you.",
+        "Ask where you signed in: they can let you set up a second lock.",
+    ),
     "portal_signed_out": ("Your page is closed.", "It closes by itself. Open it again from where you came."),
     "portal_link_dead": ("This link is used up.", "It works once, for five minutes. Ask for a new one."),
     "prompt_gone": ("This sign-in is over.", "Go back to where you came from and start again."),
