@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -120,21 +119,6 @@ async def test_activation_uses_the_code_up(world: World, bank: Caller) -> None:
     with pytest.raises(Conflict) as again:
         await activate(world, bank, phone, phone.code(1))
     assert again.value.code == "already_active"
-
-
-@pytest.mark.requirement("T4", "H3")
-async def test_fifty_activations_at_once_are_one(world: World, bank: Caller) -> None:
-    """One succeeds, and there is one set of backup codes."""
-    phone = await world.begun(bank, "maya")
-    done = await asyncio.gather(
-        *(activate(world, bank, phone, phone.code()) for _ in range(50)), return_exceptions=True
-    )
-    assert sum(not isinstance(one, BaseException) for one in done) == 1
-    assert all(isinstance(one, Conflict | Throttled) for one in done if isinstance(one, BaseException))
-    assert [f.kind for f in (await list_factors(world.ports, bank, "maya")).data] == [
-        FactorKind.TOTP,
-        FactorKind.BACKUP_CODES,
-    ]
 
 
 @pytest.mark.requirement("T5", "H1", "H2", "G1")
