@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.support.api import CONTEXT, Api, Application, open_api
+from tests.support.ports import World
 
 PROBLEM = "application/problem+json"
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
-    async with open_api(tmp_path) as opened:
+async def api(world: World) -> AsyncIterator[Api]:
+    async with open_api(world) as opened:
         yield opened
 
 

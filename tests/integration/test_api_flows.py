@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ from nightlatch.domain.factors import hotp
 from nightlatch.domain.factors.otpauth import parse
 from nightlatch.domain.time import DAY, MINUTE, SECOND
 from tests.support.api import CONTEXT, Api, Application, open_api
+from tests.support.ports import World
 
 YAML = "application/yaml"
 ARTICLE = """
@@ -25,8 +25,8 @@ mfa_enforcement:
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
-    async with open_api(tmp_path) as opened:
+async def api(world: World) -> AsyncIterator[Api]:
+    async with open_api(world) as opened:
         yield opened
 
 

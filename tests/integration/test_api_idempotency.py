@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from nightlatch.domain.time import HOUR
 from nightlatch.web.app import ENDPOINTS
 from tests.support.api import CONTEXT, Api, Application, open_api
+from tests.support.ports import World
 
 KEY = {"idempotency-key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
-    async with open_api(tmp_path) as opened:
+async def api(world: World) -> AsyncIterator[Api]:
+    async with open_api(world) as opened:
         yield opened
 
 
@@ -49,9 +49,7 @@ async def test_a_repeat_gets_the_first_answer(bank: Application) -> None:
 
 
 async def test_of_many_at_once_one_creates(bank: Application) -> None:
-    responses = await asyncio.gather(
-        *(bank("POST", "/v1/users", {"username": "maya"}, headers=KEY) for _ in range(10))
-    )
+    responses = await asyncio.gather(*(bank("POST", "/v1/users", {"username": "maya"}, headers=KEY) for _ in range(10)))
     made = {response.json()["id"] for response in responses if response.status_code == 201}
     assert len(made) == 1
     others = {response.json()["code"] for response in responses if response.status_code != 201}
@@ -127,7 +125,5 @@ async def test_verifications_ignore_it(api: Api, bank: Application) -> None:
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "ä"])
 async def test_bad_keys_are_refused(bank: Application, key: str) -> None:
-    refused = await bank(
-        "POST", "/v1/users", {"username": "maya"}, headers={"idempotency-key": key.encode("latin-1")}
-    )
+    refused = await bank("POST", "/v1/users", {"username": "maya"}, headers={"idempotency-key": key.encode("latin-1")})
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_idempotency_key")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from nightlatch.domain.crypto.tokens import api_key
 from nightlatch.web.app import ENDPOINTS
 from nightlatch.web.common.endpoint import Endpoint, Text
 from tests.support.api import CONTEXT, Api, Application, open_api
+from tests.support.ports import World
 
 GUARDED = [endpoint for endpoint in ENDPOINTS if endpoint.scope is not None]
 OPEN = [endpoint for endpoint in ENDPOINTS if endpoint.scope is None]
@@ -27,8 +27,8 @@ UNKNOWN = {
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
-    async with open_api(tmp_path) as opened:
+async def api(world: World) -> AsyncIterator[Api]:
+    async with open_api(world) as opened:
         yield opened
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,11 +18,12 @@ from nightlatch.domain.errors import Unavailable
 from nightlatch.web.app import ENDPOINTS, build
 from nightlatch.web.common.metrics import CountedStore, Metrics
 from tests.support.api import CONTEXT, METRICS_TOKEN, SETTINGS, Api, Application, open_api
+from tests.support.ports import World
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
-    async with open_api(tmp_path) as opened:
+async def api(world: World) -> AsyncIterator[Api]:
+    async with open_api(world) as opened:
         yield opened
 
 

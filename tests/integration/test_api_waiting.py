@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import httpx
 import pytest
@@ -16,6 +15,7 @@ import pytest
 from nightlatch.adapters.system import SystemClock
 from nightlatch.web.app import build
 from tests.support.api import CONTEXT, SETTINGS, Api, ApiPhone, Application, open_api, serving
+from tests.support.ports import World
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ def heard() -> Iterator[list[int]]:
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
+async def api(world: World) -> AsyncIterator[Api]:
     """Waiting takes time, so the clock is the machine's own."""
-    async with open_api(tmp_path) as opened:
+    async with open_api(world) as opened:
         opened.world.clock.at = SystemClock().now()
         yield opened
 

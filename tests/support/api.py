@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import httpx
 import uvicorn
 from litestar import Litestar
 
-from nightlatch.adapters.memory.wakeups import InProcessWakeUps
+from nightlatch.adapters.sql.migrate import migrate_database
 from nightlatch.adapters.system import SystemClock
 from nightlatch.app.applications.create import create_application
 from nightlatch.app.messages import NewApplication
@@ -101,15 +101,12 @@ class ApiPhone:
 
 
 @asynccontextmanager
-async def open_api(folder: Path, settings: WebSettings = SETTINGS) -> AsyncIterator[Api]:
+async def open_api(world: World, settings: WebSettings = SETTINGS) -> AsyncIterator[Api]:
     """The API in this process, without a server."""
-    async with open_world(folder) as world:
-        # Some tests of the API wait for each other, so the wake-ups are real ones.
-        world.ports = replace(world.ports, wakeups=InProcessWakeUps())
-        app = build(world.ports, settings)
-        transport = httpx.ASGITransport(cast("Any", app), client=("192.0.2.99", 4711))
-        async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
-            yield Api(world, app, http)
+    app = build(world.ports, settings)
+    transport = httpx.ASGITransport(cast("Any", app), client=("192.0.2.99", 4711))
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
+        yield Api(world, app, http)
 
 
 @asynccontextmanager
@@ -143,21 +140,29 @@ class Served:
 
 
 @contextmanager
-def serving_in_thread(folder: Path) -> Iterator[Served]:
-    """A server with the real clock and one application that holds every scope."""
+def serving_in_thread(folder: Path, prepare: Callable[[Api, Application], Awaitable[None]]) -> Iterator[Served]:
+    """A server with the real clock and one application that holds every scope, prepared first."""
     ready = threading.Event()
     box: dict[str, Any] = {}
 
     async def run() -> None:
+        database, clock = f"sqlite:///{folder}/served.db", SystemClock()
+        await migrate_database(database, clock.now())
+        async with open_world(database) as world:
+            world.clock.at = clock.now()
+            world.ports = replace(world.ports, clock=clock)
+            async with open_api(world) as api:
+                await serve(api)
+
+    async def serve(api: Api) -> None:
         stop = asyncio.Event()
         box["stop"] = (asyncio.get_running_loop(), stop)
-        async with open_api(folder) as api:
-            api.world.clock.at = SystemClock().now()
-            application = await api.application()
-            async with serving(api.app) as (url, _):
-                box["served"] = Served(url, application.key)
-                ready.set()
-                await stop.wait()
+        application = await api.application()
+        await prepare(api, application)
+        async with serving(api.app) as (url, _):
+            box["served"] = Served(url, application.key)
+            ready.set()
+            await stop.wait()
 
     def work() -> None:
         try:
