@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import run
 
-pytest_plugins = ("tests.support.conformance", "tests.support.fixtures")
+pytest_plugins = ("tests.support.conformance", "tests.support.fixtures", "tests.support.databases")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -36,7 +36,7 @@ class PostgresBatches:
         async with self._database.driver() as connection:
             try:
                 return await _commit(connection, changes)
-            except (asyncpg.PostgresError, ValueError) as error:
+            except asyncpg.PostgresError as error:
                 if is_machine(error):
                     raise
                 if len(changes) == 1:
@@ -47,7 +47,7 @@ class PostgresBatches:
 async def _commit_alone(connection: Any, change: Prepared) -> Outcome | Exception:
     try:
         (outcome,) = await _commit(connection, [change])
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         return _reason(error)
     return outcome
 
@@ -75,7 +75,7 @@ def _reason(error: Exception) -> Exception:
     """What one caller is told."""
     if isinstance(error, asyncpg.UniqueViolationError):
         return Duplicate(error.constraint_name or "")
-    if isinstance(error, ValueError):
+    if isinstance(error, asyncpg.DataError):
         return Invalid("A number is too large to be kept.")
     if is_machine(error) or is_transient(error):
         unavailable = Unavailable()

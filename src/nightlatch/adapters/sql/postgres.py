@@ -143,8 +143,6 @@ def is_machine(error: BaseException | None) -> bool:
     state = sqlstate(error)
     if state is not None:
         return state.startswith(_MACHINE_CLASSES) or state in _MACHINE_CODES
-    if isinstance(error, ValueError):
-        return False  # the driver could not encode an argument: an interface error by its base, but of one item alone
     return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)
 
 
