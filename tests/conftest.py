@@ -4,10 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support import run
 
 pytest_plugins = ("tests.support.conformance", "tests.support.fixtures", "tests.support.databases")
+
+# Wall-clock deadlines measure the machine's other work. What lands is decided on the same examples each time; whoever
+# runs the tests by hand explores new ones.
+settings.register_profile("nightlatch", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("nightlatch")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
