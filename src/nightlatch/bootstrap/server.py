@@ -5,18 +5,21 @@ from __future__ import annotations
 import fcntl
 import ipaddress
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import structlog
 from litestar import Litestar
 
 from nightlatch.adapters.logs import configure_logging
+from nightlatch.adapters.sql.periodic import Periodic
 from nightlatch.adapters.sql.url import SqliteAddress, parse_address
 from nightlatch.bootstrap.errors import CannotStart
 from nightlatch.bootstrap.opening import Opened, open_everything
 from nightlatch.config import Settings, load_settings
+from nightlatch.domain.time import SECOND
 from nightlatch.web.app import build
 from nightlatch.web.common.metrics import CountedStore, Metrics
 from nightlatch.web.pages.routes import page_handlers
@@ -25,13 +28,14 @@ from nightlatch.web.settings import WebSettings
 log = structlog.get_logger("nightlatch.server")
 
 
-def create_app(settings: Settings | None = None, *, make: bool = True, demo: bool = False) -> Application:
+def create_app(settings: Settings | None = None, *, parent: int | None = None, demo: bool = False) -> Application:
     """The ASGI application: ``uvicorn --factory nightlatch.bootstrap:create_app``.
 
-    ``make`` False where a parent has migrated and made keys already. Raises ``ConfigError``.
+    ``parent`` is the process that has migrated and made keys, and that this one must not outlive.
+    Raises ``ConfigError``.
     """
     configure_logging()
-    return Application(settings or load_settings(), make=make, demo=demo)
+    return Application(settings or load_settings(), parent=parent, demo=demo)
 
 
 class Application:
@@ -40,9 +44,9 @@ class Application:
     ``failure`` tells why it did not start.
     """
 
-    def __init__(self, settings: Settings, *, make: bool, demo: bool) -> None:
+    def __init__(self, settings: Settings, *, parent: int | None, demo: bool) -> None:
         self._settings = settings
-        self._make = make
+        self._parent = parent
         self._demo = demo
         self._serving: Litestar | None = None
         self.failure: CannotStart | None = None
@@ -69,11 +73,14 @@ class Application:
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         metrics = Metrics()
         with _alone(self._settings):
-            async with open_everything(
-                self._settings,
-                make=self._make,
-                wrap_store=lambda store: CountedStore(store, metrics),
-            ) as opened:
+            async with (
+                open_everything(
+                    self._settings,
+                    make=self._parent is None,
+                    wrap_store=lambda store: CountedStore(store, metrics),
+                ) as opened,
+                _not_orphaned(self._parent),
+            ):
                 self._serving = self._built(opened, metrics)
                 log.info("serving", url=self._settings.public_url)
                 await self._serving(scope, receive, send)
@@ -93,6 +100,25 @@ def web_settings(settings: Settings, *, demo: bool = False) -> WebSettings:
         brand=settings.brand,
         demo=demo,
     )
+
+
+@asynccontextmanager
+async def _not_orphaned(parent: int | None) -> AsyncIterator[None]:
+    """Stop when the parent is gone: workers that nobody supervises would hold the port for ever."""
+
+    async def look() -> int:
+        if os.getppid() != parent:
+            log.error("the parent process is gone, stopping")
+            signal.raise_signal(signal.SIGTERM)
+        return 0
+
+    watch = Periodic("parent", look, every=SECOND, full=1)
+    if parent is not None:
+        watch.start()
+    try:
+        yield
+    finally:
+        await watch.stop()
 
 
 @contextmanager

@@ -39,8 +39,9 @@ async def create(
         tuple[str, ...], Parameter(negative="", help="Where the hosted prompt may return to; repeat for several.")
     ] = (),
     first_factor: Annotated[
-        Literal["pwd", "none"] | None, Parameter(help="What the application itself proves before it calls.")
-    ] = None,
+        Literal["pwd", "none"],
+        Parameter(help="What the application itself proves before it calls: a password, or nothing."),
+    ] = "pwd",
     json: Json = False,
     where: Where = HERE,
 ) -> None:

@@ -80,16 +80,27 @@ def demo(*, port: int = 8080, data: Path | None = None) -> int:
 
 def _run(settings: Settings, sock: socket.socket, *, demo: bool = False) -> int:
     configure_logging()
-    say(f"Nightlatch {'demo ' if demo else ''}at {settings.public_url}{'/demo' if demo else ''}")
     if settings.workers == 1:
         return _run_here(settings, sock, demo=demo)
     with _shared_metrics():
         return _run_workers(settings, sock)
 
 
+class _Announcing(uvicorn.Server):
+    """Says where it is once it is there."""
+
+    address = ""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            say(f"Nightlatch is at {self.address}")
+
+
 def _run_here(settings: Settings, sock: socket.socket, *, demo: bool) -> int:
     app = create_app(settings, demo=demo)
-    server = uvicorn.Server(_config(settings, app))
+    server = _Announcing(_config(settings, app))
+    server.address = settings.public_url + ("/demo" if demo else "")
     try:
         server.run(sockets=[sock])
     except SystemExit:
@@ -103,7 +114,8 @@ def _run_here(settings: Settings, sock: socket.socket, *, demo: bool) -> int:
 def _run_workers(settings: Settings, sock: socket.socket) -> int:
     # Once, here: workers that find everything made need not race for it.
     asyncio.run(prepare(settings))
-    config = _config(settings, partial(create_app, settings, make=False), factory=True)
+    say(f"Nightlatch is at {settings.public_url}")
+    config = _config(settings, partial(create_app, settings, parent=os.getpid()), factory=True)
     config.workers = settings.workers
     supervisor = Multiprocess(config, sockets=[sock])
     supervisor.run()

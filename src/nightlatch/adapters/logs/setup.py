@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
 
 from nightlatch.adapters.logs.redaction import redact
+
+
+def _drop_colors(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """uvicorn says everything twice, the second time for terminals."""
+    event.pop("color_message", None)
+    return event
 
 
 def configure_logging(level: str = "INFO", *, plain: bool | None = None, stream: TextIO | None = None) -> None:
@@ -43,6 +50,7 @@ def configure_logging(level: str = "INFO", *, plain: bool | None = None, stream:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             # Tracebacks without the values of variables.
             structlog.processors.format_exc_info,
+            _drop_colors,
             redact,
             renderer,
         ],
@@ -52,6 +60,7 @@ def configure_logging(level: str = "INFO", *, plain: bool | None = None, stream:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     # Requests are counted, not logged: their paths can hold tokens (X4).
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("uvicorn", "uvicorn.error"):
