@@ -5,6 +5,8 @@ from __future__ import annotations
 from litestar.handlers import ASGIRouteHandler
 
 from nightlatch.app.context import Ports
+from nightlatch.web.pages.demo.pages import demo_routes
+from nightlatch.web.pages.demo.stage import Stage
 from nightlatch.web.pages.portal import changing
 from nightlatch.web.pages.portal import pages as portal
 from nightlatch.web.pages.prompt import answering
@@ -15,7 +17,9 @@ from nightlatch.web.settings import WebSettings
 
 
 def page_handlers(ports: Ports, settings: WebSettings) -> list[ASGIRouteHandler]:
-    """The routes of hosted prompt, portal and static files."""
+    """The routes of hosted prompt, portal and static files; and of the demo, where there is one (X6)."""
     site = Site.of(ports, settings)
-    pages = (*static_files.routes, *prompt.routes, *answering.routes, *portal.routes, *changing.routes)
-    return PageRoutes(pages).served(site)
+    pages = PageRoutes((*static_files.routes, *prompt.routes, *answering.routes, *portal.routes, *changing.routes))
+    if settings.demo:
+        pages.extend(demo_routes(Stage(ports, settings.public_url)))
+    return pages.served(site)
