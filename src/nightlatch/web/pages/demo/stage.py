@@ -38,16 +38,15 @@ class Stage:
             raise NotHere(f"The demo serves this machine only, not {public_url}.")
         self._ports = ports
         self._public_url = public_url
-        self._lock = asyncio.Lock()
-        self._bank: Bank | None = None
+        self._opening: asyncio.Future[Bank] | None = None
         self._sessions: dict[str, Session] = {}
 
     async def bank(self) -> Bank:
         """The bank, with a key of its own that lives as long as this process."""
-        async with self._lock:
-            if self._bank is None:
-                self._bank = await self._opened()
-            return self._bank
+        if self._opening is None or (self._opening.done() and self._opening.exception()):
+            self._opening = asyncio.ensure_future(self._opened())
+        # The first to ask may go away; the others still wait for it.
+        return await asyncio.shield(self._opening)
 
     def session(self, token: str | None) -> tuple[str, Session]:
         """A browser's session at the bank, and its token; a new one for a browser that has none."""
@@ -64,9 +63,7 @@ class Stage:
         caller = await caller_by_key(self._ports, key)
         if await self._ports.directory.user(MAYA.username) is None:
             await seed(self._ports, Caller(caller.actor, caller.application, frozenset({"admin"})), OPERATOR)
-        nightlatch = AsyncNightlatch(
-            self._public_url, key, application=application, issuer=self._ports.site.issuer, timeout=30
-        )
+        nightlatch = AsyncNightlatch(self._public_url, key, application=application, timeout=30)
         return Bank(nightlatch, self._return_url)
 
     @property

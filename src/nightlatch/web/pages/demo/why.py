@@ -56,10 +56,19 @@ def why_of(session: Session) -> Why | None:
         required=str(attempt.answer.get("acr_required", "")),
         action=session.action,
         reasons=attempt.reasons,
-        end=_ENDS.get(session.refused, session.refused) if session.refused else None,
+        end=_end(session),
         claims=[(name, _plain(claims[name])) for name in TOLD if name in claims],
         answer=_answer(attempt.answer),
     )
+
+
+def _end(session: Session) -> str | None:
+    if session.refused:
+        return _ENDS.get(session.refused, session.refused)
+    if session.asserted is None or session.attempt is None or session.attempt.decision == "allow":
+        return None
+    skipped = session.asserted.acr == "aal1"
+    return "They put it off." if skipped else "They proved it."
 
 
 def _answer(answer: dict[str, Any]) -> str:

@@ -55,13 +55,14 @@ def way_item(kept: WayKept) -> WayItem:
 
 def sign_in_item(one: SignIn) -> SignInItem:
     """A sign-in in words."""
-    where = f"{one.application}" if one.action == "login" else f"{one.application}, {one.action.replace('_', ' ')}"
+    login = one.action == "login"
+    where = one.application if login else f"{one.application}, {one.action.replace('_', ' ')}"
     if one.pending:
         words, mark = f"{where}: not finished", "open"
     elif not one.approved:
         words, mark = f"{where}: nobody got in", "no"
     else:
-        words, mark = f"{where}: signed in{_by(one.kind)}", "yes"
+        words, mark = f"{where}: {'signed in' if login else 'approved'}{_by(one.kind)}", "yes"
     return SignInItem(one.at, words, browser_words(one.user_agent), one.ip, mark)
 
 

@@ -25,8 +25,11 @@ if (!here) {
   const dock = document.createElement("aside");
   dock.className = "dock";
   dock.setAttribute("aria-label", "The demo phone");
+  const heading = document.createElement("h2");
+  heading.className = "visually-hidden";
+  heading.textContent = "The demo phone";
   const root = document.createElement("div");
-  dock.append(root);
+  dock.append(heading, root);
   if (stage.why && location.pathname.startsWith("/prompt/")) dock.append(whyOf(stage.why));
   document.body.append(dock);
   document.body.classList.add("docked");
