@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -86,8 +87,8 @@ def _migrate(url: str) -> None:
 
 
 def new_id(prefix: str, at: int = NOW) -> str:
-    """An id that no other call gives, at least within this process."""
-    return ids.new_id(prefix, at, next(_serial).to_bytes(ids.ENTROPY_BYTES, "big"))
+    """An id that no other call gives, in this process or beside it; later ones sort behind."""
+    return ids.new_id(prefix, at, (os.getpid() << 40 | next(_serial)).to_bytes(ids.ENTROPY_BYTES, "big"))
 
 
 def a_user(username: str, **fields: Any) -> User:

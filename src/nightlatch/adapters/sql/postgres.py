@@ -21,7 +21,7 @@ POOL_SIZE = 8
 POOL_OVERFLOW = 8
 SECONDS_FOR_A_CONNECTION = 5.0
 # A statement that takes longer has lost its caller; the driver cancels it and we say that we do not know.
-SECONDS_FOR_A_STATEMENT = 15.0
+SECONDS_FOR_A_STATEMENT = 5.0
 ATTEMPTS = 4
 
 DEADLOCK = "40P01"
@@ -48,10 +48,12 @@ class PostgresDatabase:
     def __init__(self, address: PostgresAddress) -> None:
         self._engine = engine_for(address)
         self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._closed = False
 
     async def read(self, work: Work[T]) -> T:
         """See ``Database``."""
         with translated():
+            self._refuse_closed()
             async with self._reading.connect() as connection:
                 return await connection.run_sync(work)
 
@@ -60,6 +62,7 @@ class PostgresDatabase:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with translated():
+                    self._refuse_closed()
                     async with self._engine.begin() as connection:
                         return await connection.run_sync(work)
             except exc.DBAPIError as error:
@@ -70,6 +73,7 @@ class PostgresDatabase:
     @asynccontextmanager
     async def driver(self) -> AsyncIterator[Any]:
         """The driver's own connection, for statements that each are a transaction."""
+        self._refuse_closed()
         with translated():
             async with self._engine.connect() as connection:
                 raw = await connection.get_raw_connection()
@@ -77,7 +81,12 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Close all connections."""
+        self._closed = True
         await self._engine.dispose()
+
+    def _refuse_closed(self) -> None:
+        if self._closed:  # the pool itself would begin anew
+            raise Unavailable("The database is closed.")
 
 
 def engine_for(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode
 
 import msgspec
 
@@ -68,8 +68,8 @@ def _sqlite(rest: str) -> SqliteAddress:
 
 
 def _postgres(url: str) -> PostgresAddress:
-    parts = urlsplit(url)
-    given = parse_qsl(parts.query, keep_blank_values=True)
+    base, _, query = url.partition("?")
+    given = parse_qsl(query, keep_blank_values=True)
     for name, _ in given:
         if name not in _DRIVER_KNOWS | _WE_READ:
             near = get_close_matches(name, _DRIVER_KNOWS | _WE_READ, n=1)
@@ -78,7 +78,7 @@ def _postgres(url: str) -> PostgresAddress:
     ours = {name: value for name, value in given if name in _WE_READ}
     kept = [(name, value) for name, value in given if name not in _WE_READ]
     return PostgresAddress(
-        dsn=urlunsplit(parts._replace(query=urlencode(kept))),
+        dsn=f"{base}?{urlencode(kept)}" if kept else base,
         seconds_to_connect=_number(ours, "connect_timeout", SECONDS_TO_CONNECT),
         statements_kept=int(_number(ours, "statement_cache_size", STATEMENTS_KEPT)),
     )
