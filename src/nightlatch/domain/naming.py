@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from precis_i18n import get_profile
 
 from nightlatch.domain.fields import BadField, shown_text
@@ -14,6 +16,8 @@ LONGEST_LABEL = 64
 LONGEST_OWNER = 256
 
 _USERNAME = get_profile("UsernameCaseMapped")
+# Of ASCII the profile takes the visible characters and maps their case; most names need no more than that.
+_VISIBLE_ASCII = re.compile(r"[!-~]+")
 # A path segment of these names another folder (RFC 3986 §5.2.4), so /v1/users/.. would not reach the user.
 _DOT_SEGMENTS = frozenset({".", ".."})
 
@@ -25,16 +29,21 @@ def normal_username(text: str) -> str:
     """
     if len(text) > LONGEST_USERNAME_BYTES:
         raise BadField("too_long", f"A user name has at most {LONGEST_USERNAME_BYTES} bytes.")
-    try:
-        name: str = _USERNAME.enforce(text)
-    except UnicodeError as error:
-        raise BadField("invalid_username", _why_not(text, error)) from None
+    name = text.lower() if _VISIBLE_ASCII.fullmatch(text) else _enforced(text)
     if len(name.encode()) > LONGEST_USERNAME_BYTES:
         raise BadField("too_long", f"A user name has at most {LONGEST_USERNAME_BYTES} bytes.")
     if "/" in name or name in _DOT_SEGMENTS:
         raise BadField("invalid_username", "A user name stands in addresses: it holds no slash and is no dot or two.")
     if has_id_prefix(name):
         raise BadField("reserved_prefix", "A user name must not begin like an id of ours, such as usr_.")
+    return name
+
+
+def _enforced(text: str) -> str:
+    try:
+        name: str = _USERNAME.enforce(text)
+    except UnicodeError as error:
+        raise BadField("invalid_username", _why_not(text, error)) from None
     return name
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from nightlatch.domain.records import Event
 from nightlatch.ports.store import Change, Outcome, Snapshot, Store, UserKey
+
+M = TypeVar("M", Counter, Histogram)
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -23,6 +26,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        # Looking a counter up by its labels costs more than counting; there are few sets of labels, all of them ours.
+        self._kept: dict[tuple[Any, ...], Any] = {}
         self._requests = Counter(
             "nightlatch_requests", "Requests answered.", ("method", "route", "status"), registry=self._registry
         )
@@ -45,18 +50,24 @@ class Metrics:
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._of(self._requests, method, route, str(status)).inc()
+        self._of(self._seconds, route).observe(seconds)
 
     def event(self, event: Event) -> None:
         """Count what an audit event tells."""
-        self._events.labels(event.type, event.outcome).inc()
+        self._of(self._events, event.type, event.outcome).inc()
         decision = event.data.get("decision")
         if isinstance(decision, str):
-            self._decisions.labels(decision).inc()
+            self._of(self._decisions, decision).inc()
         if event.factor_kind is not None and event.authentication_id is not None:
             result = event.reason or event.outcome
-            self._verifications.labels(str(event.factor_kind), result).inc()
+            self._of(self._verifications, str(event.factor_kind), result).inc()
+
+    def _of(self, metric: M, *labels: str) -> M:
+        found: M | None = self._kept.get((id(metric), *labels))
+        if found is None:
+            found = self._kept[id(metric), *labels] = metric.labels(*labels)
+        return found
 
     def page(self) -> bytes:
         """All counters in Prometheus' text format, those of sibling processes included."""
