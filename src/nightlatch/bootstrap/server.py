@@ -28,12 +28,8 @@ from nightlatch.web.settings import WebSettings
 log = structlog.get_logger("nightlatch.server")
 
 
-def create_app(settings: Settings | None = None, *, parent: int | None = None, demo: bool = False) -> Application:
-    """The ASGI application: ``uvicorn --factory nightlatch.bootstrap:create_app``.
-
-    ``parent`` is the process that has migrated and made keys, and that this one must not outlive.
-    Raises ``ConfigError``.
-    """
+def make_app(settings: Settings | None, *, parent: int | None, demo: bool) -> Application:
+    """See ``nightlatch.bootstrap.create_app``."""
     configure_logging()
     return Application(settings or load_settings(), parent=parent, demo=demo)
 

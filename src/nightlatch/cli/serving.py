@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import shutil
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
-import uvicorn
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
-
-from nightlatch.adapters.logs import configure_logging
-from nightlatch.bootstrap import create_app, prepare
-from nightlatch.cli.failures import UNUSABLE, USAGE, Failure
-from nightlatch.cli.output import say
+from nightlatch.cli.failures import USAGE, Failure
 from nightlatch.cli.session import HERE, Where
 from nightlatch.config import Settings, default_data_dir, load_settings
 
 BACKLOG = 2048
-SECONDS_TO_FINISH = 10
-"""Requests under way get so long; who waits is told ``pending`` at once."""
-
-METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def serve(
@@ -71,7 +56,7 @@ def demo(*, port: int = 8080, data: Path | None = None) -> int:
     folder = data or default_data_dir(os.environ) / "demo"
 
     def settings_for(number: int) -> Settings:
-        return load_settings({"port": number, "data_dir": str(folder)}, alone=True)
+        return load_settings({"port": number, "data_dir": str(folder), "issuer": "Meridian", "brand.name": "Meridian"}, alone=True)
 
     settings = settings_for(port)
     with _listening(settings) as sock:
@@ -79,69 +64,10 @@ def demo(*, port: int = 8080, data: Path | None = None) -> int:
 
 
 def _run(settings: Settings, sock: socket.socket, *, demo: bool = False) -> int:
-    configure_logging()
-    if settings.workers == 1:
-        return _run_here(settings, sock, demo=demo)
-    with _shared_metrics():
-        return _run_workers(settings, sock)
+    # No other command needs a web server, nor the time to load it.
+    from nightlatch.cli.running import run
 
-
-class _Announcing(uvicorn.Server):
-    """Says where it is once it is there."""
-
-    address = ""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            say(f"Nightlatch is at {self.address}")
-
-
-def _run_here(settings: Settings, sock: socket.socket, *, demo: bool) -> int:
-    app = create_app(settings, demo=demo)
-    server = _Announcing(_config(settings, app))
-    server.address = settings.public_url + ("/demo" if demo else "")
-    try:
-        server.run(sockets=[sock])
-    except SystemExit:
-        if app.failure is None:
-            raise
-    if app.failure is not None:
-        raise app.failure
-    return 0 if server.started else UNUSABLE
-
-
-def _run_workers(settings: Settings, sock: socket.socket) -> int:
-    # Once, here: workers that find everything made need not race for it.
-    asyncio.run(prepare(settings))
-    say(f"Nightlatch is at {settings.public_url}")
-    config = _config(settings, partial(create_app, settings, parent=os.getpid()), factory=True)
-    config.workers = settings.workers
-    supervisor = Multiprocess(config, sockets=[sock])
-    supervisor.run()
-    failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
-    return UNUSABLE if failed else 0
-
-
-def _config(settings: Settings, app: object, *, factory: bool = False) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,  # type: ignore[arg-type]  # ours is typed loosely, as ASGI is
-        factory=factory,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        backlog=BACKLOG,
-        # Whose forwarded address counts is decided by trusted_proxies (X8).
-        proxy_headers=False,
-        server_header=False,
-        # Paths can hold tokens (X4); requests are counted instead.
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=SECONDS_TO_FINISH,
-    )
+    return run(settings, sock, demo=demo)
 
 
 @contextmanager
@@ -158,18 +84,3 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     with sock:
         sock.set_inheritable(True)
         yield sock
-
-
-@contextmanager
-def _shared_metrics() -> Iterator[None]:
-    """A folder where the workers keep their counters, so that any of them can add up all."""
-    if METRICS_FOLDER in os.environ:
-        yield
-        return
-    folder = tempfile.mkdtemp(prefix="nightlatch-metrics-")
-    os.environ[METRICS_FOLDER] = folder
-    try:
-        yield
-    finally:
-        del os.environ[METRICS_FOLDER]
-        shutil.rmtree(folder, ignore_errors=True)

@@ -46,7 +46,8 @@ async def begin_rotation(ports: Ports, caller: Caller, maker: KeyMaker, resealin
     if len(current) > 1:
         return _rotation(current[-1], signing[-1], resumed=True)
     now = ports.clock.now()
-    fresh = maker.make(now)
+    # Newer than those before it, even where the clock was set back: age decides which one is used.
+    fresh = maker.make(max(now, current[-1].created_at + 1, signing[-1].created_at + 1))
     forgotten = await _forgettable(kept, current[-1].id, resealing, now)
     event = make_event(ports, caller, now, "keys:rotated", data={"key": fresh.data_key.id})
     await _commit(ports, kept, event, new=(fresh.data_key, fresh.signing_key), deletes=forgotten)

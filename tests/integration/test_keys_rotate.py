@@ -1,0 +1,285 @@
+"""Rotation: everything sealed moves to new keys while people sign in, and nothing is lost on the way (K5)."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from joserfc import jws, jwt
+from joserfc.jwk import KeySet
+
+from nightlatch.app.context import Caller
+from nightlatch.app.keys.reseal import reseal_answer, reseal_user
+from nightlatch.app.keys.rotate import FORGOTTEN_AFTER, Rotation, begin_rotation, finish_rotation
+from nightlatch.app.messages import NewUser
+from nightlatch.app.users.create import create_user
+from nightlatch.bootstrap import Opened, open_everything
+from nightlatch.config import load_settings
+from nightlatch.domain.crypto.sealing import key_id_of
+from nightlatch.domain.errors import Conflict
+from nightlatch.domain.factors import hotp
+from nightlatch.domain.factors.otpauth import parse
+from nightlatch.domain.keys import ANNOUNCING, SETTLING, SUPERSEDED_FOR
+from nightlatch.domain.time import HOUR
+from nightlatch.ports.store import UserKey
+from tests.support.installation import WITHIN, Installation, Server
+from tests.support.ports import SetClock
+
+OPERATOR = Caller("operator:cli:test", scopes=frozenset({"admin"}))
+CONTEXT = {"ip": "192.0.2.7"}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Installation:
+    """An installation on each kind of database."""
+    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
+    return Installation(tmp_path / "data", url)
+
+
+@dataclass
+class Bank:
+    """An application whose people press HOTP tokens, which give a new code as often as one likes."""
+
+    server: Server
+    key: str
+    people: list[Presser] = field(default_factory=list)
+
+    def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        headers["authorization"] = f"Bearer {self.key}"
+        return httpx.post(self.server.url + path, json=body, headers=headers, timeout=30)
+
+    def join(self, username: str) -> None:
+        made = self.post("/v1/users", {"username": username})
+        assert made.status_code == 201, made.text
+        factor = self.post(f"/v1/users/{username}/factors", {"kind": "hotp"}).json()
+        presser = Presser(username, factor["enrollment"]["uri"])
+        active = self.post(f"/v1/users/{username}/factors/{factor['id']}/activation", {"code": presser.press()})
+        assert active.status_code == 200, active.text
+        self.people.append(presser)
+
+    def sign_in(self, presser: Presser) -> str:
+        body = {"user": presser.username, "code": presser.press(), "context": CONTEXT}
+        answer = self.post("/v1/verify", body)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["status"] == "approved", answer.text
+        return str(answer.json()["assertion"])
+
+    def public_keys(self) -> KeySet:
+        return KeySet.import_key_set(httpx.get(self.server.url + "/.well-known/jwks.json").json())
+
+
+class Presser:
+    """A person with a hardware token."""
+
+    def __init__(self, username: str, uri: str) -> None:
+        self.username = username
+        self._scanned = parse(uri)
+        self._presses = 0
+
+    def press(self) -> str:
+        self._presses += 1
+        return hotp.code_at(self._scanned.secret, self._scanned.counter + self._presses - 1, self._scanned.digits)
+
+
+def opened_bank(installation: Installation, server: Server) -> Bank:
+    made = installation.made("app", "create", "bank", "--scope", "admin", "--first-factor", "pwd")
+    return Bank(server, made["api_key"])
+
+
+def data_keys(installation: Installation) -> dict[str, str]:
+    """Ids of data keys by state."""
+    return {key["state"]: key["id"] for key in installation.made("keys", "list") if key["use"] == "data"}
+
+
+@pytest.mark.requirement("K5")
+def test_everything_moves_while_people_sign_in(installation: Installation) -> None:
+    workers = ["--workers", "2"] if installation.database else []
+    with installation.serving(*workers) as server:
+        bank = opened_bank(installation, server)
+        for number in range(12):
+            bank.join(f"person-{number}")
+        created = bank.post("/v1/users", {"username": "once"}, **{"idempotency-key": "k1"})
+        before, assertion = data_keys(installation)["seals"], bank.sign_in(bank.people[0])
+        stop, failures, signed_in = threading.Event(), [], []
+
+        def keep_signing_in(presser: Presser) -> None:
+            while not stop.is_set():
+                try:
+                    bank.sign_in(presser)
+                    signed_in.append(time.monotonic())
+                except (AssertionError, httpx.HTTPError) as error:
+                    failures.append(repr(error))
+
+        crowd = [threading.Thread(target=keep_signing_in, args=(presser,)) for presser in bank.people[:4]]
+        for thread in crowd:
+            thread.start()
+        done = installation.run("keys", "rotate")
+        ended = time.monotonic()
+        stop.set()
+        for thread in crowd:
+            thread.join(WITHIN)
+
+        assert done.code == 0, done.err
+        assert not failures
+        assert [at for at in signed_in if at < ended]
+        after = data_keys(installation)
+        assert after["retired"] == before
+        assert after["seals"] != before
+        for presser in bank.people:
+            assert bank.sign_in(presser)
+        again = bank.post("/v1/users", {"username": "once"}, **{"idempotency-key": "k1"})
+        assert (again.status_code, again.json()) == (201, created.json())
+        assert len(bank.public_keys().keys) == 2
+        jwt.decode(assertion, bank.public_keys(), algorithms=["ES256"])
+        server.kill()
+    with installation.serving(*workers) as server:
+        bank.server = server
+        for presser in bank.people:
+            assert bank.sign_in(presser)
+
+
+@pytest.mark.requirement("K5")
+def test_an_interrupted_rotation_goes_on_where_it_was(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "data")
+    with installation.serving() as server:
+        bank = opened_bank(installation, server)
+        bank.join("maya")
+        log = tmp_path / "rotate.log"
+        rotating = installation.start("keys", "rotate", log=log)
+        deadline = time.monotonic() + WITHIN
+        while "New data key" not in log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        rotating.send_signal(signal.SIGKILL)
+        rotating.wait(WITHIN)
+        first = data_keys(installation)
+        assert set(first) == {"seals", "settling"}
+        assert "a rotation was interrupted" in installation.run("doctor").out
+        assert bank.sign_in(bank.people[0])
+
+        done = installation.run("keys", "rotate")
+        assert done.code == 0, done.err
+        assert f"Going on with data key {first['settling']}" in done.err
+        assert data_keys(installation) == {"retired": first["seals"], "seals": first["settling"]}
+        assert bank.sign_in(bank.people[0])
+
+
+@pytest.mark.requirement("K5")
+def test_compromised_signing_keys_are_withdrawn_at_once(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "data")
+    with installation.serving() as server:
+        bank = opened_bank(installation, server)
+        bank.join("maya")
+        old = jws.extract_compact(bank.sign_in(bank.people[0]).encode()).headers()["kid"]
+        done = installation.run("keys", "rotate", "--compromised")
+        assert done.code == 0, done.err
+        time.sleep(2)
+        (key,) = bank.public_keys().keys
+        assert key.kid != old
+        assert jws.extract_compact(bank.sign_in(bank.people[0]).encode()).headers()["kid"] == key.kid
+
+
+@dataclass
+class Safe:
+    """Everything open on a clock that the test sets."""
+
+    opened: Opened
+    clock: SetClock
+
+    async def begin(self) -> Rotation:
+        return await begin_rotation(self.opened.ports, OPERATOR, self.opened.keys, self.opened.resealing)
+
+    async def finish(self, rotation: Rotation, *, compromised: bool = False) -> list[str]:
+        return await finish_rotation(
+            self.opened.ports, OPERATOR, self.opened.resealing, rotation, compromised=compromised
+        )
+
+    async def move(self, rotation: Rotation) -> None:
+        for user in await self.opened.resealing.users(rotation.key_id, after="", limit=100):
+            assert await reseal_user(self.opened.ports, user)
+
+    async def rotate(self) -> Rotation:
+        rotation = await self.begin()
+        self.clock.advance(SETTLING + 1)
+        await self.move(rotation)
+        await self.finish(rotation)
+        return rotation
+
+    async def kept(self) -> tuple[set[str], set[str]]:
+        keys = await self.opened.ports.catalog.keys()
+        return {key.id for key in keys.data_keys if key.id.startswith("dk_")}, {key.kid for key in keys.signing_keys}
+
+
+@asynccontextmanager
+async def open_safe(folder: Path) -> AsyncIterator[Safe]:
+    clock = SetClock()
+    settings = load_settings({"data_dir": str(folder)}, alone=True)
+    async with open_everything(settings, clock=clock) as opened:
+        yield Safe(opened, clock)
+
+
+async def test_nothing_moves_before_the_new_key_has_settled(tmp_path: Path) -> None:
+    async with open_safe(tmp_path) as safe:
+        maya = await create_user(safe.opened.ports, OPERATOR, NewUser(username="maya"))
+        rotation = await safe.begin()
+        assert not await reseal_user(safe.opened.ports, maya.id)
+        with pytest.raises(Conflict, match="not settled"):
+            await safe.finish(rotation)
+        safe.clock.advance(SETTLING + 1)
+        with pytest.raises(Conflict, match="1 values are still sealed"):
+            await safe.finish(rotation)
+        assert await reseal_user(safe.opened.ports, maya.id)
+        assert not await reseal_user(safe.opened.ports, maya.id)
+        assert len(await safe.finish(rotation)) == 1
+        assert await safe.finish(rotation) == []
+        user = (await safe.opened.ports.store.load(UserKey(user=maya.id))).user
+        assert user is not None
+        assert key_id_of(user.audit_key) == rotation.key_id
+
+
+async def test_a_second_rotation_begins_where_an_unfinished_one_is(tmp_path: Path) -> None:
+    async with open_safe(tmp_path) as safe:
+        first = await safe.begin()
+        again = await safe.begin()
+        assert (again.key_id, again.kid, again.resumed) == (first.key_id, first.kid, True)
+        assert not first.resumed
+
+
+async def test_a_clock_that_was_set_back_does_not_make_a_new_key_the_older_one(tmp_path: Path) -> None:
+    async with open_safe(tmp_path) as safe:
+        safe.clock.advance(-HOUR)
+        rotation = await safe.begin()
+        assert rotation.settles_at > safe.clock.now() + HOUR
+        safe.clock.advance(HOUR + SETTLING + 1)
+        assert len(await safe.finish(rotation)) == 1
+        assert safe.opened.ports.sealer.current_key_id() == rotation.key_id
+
+
+async def test_retired_keys_are_forgotten_later_and_needed_ones_never(tmp_path: Path) -> None:
+    async with open_safe(tmp_path) as safe:
+        data_before, signing_before = await safe.kept()
+        first = await safe.rotate()
+        safe.clock.advance(FORGOTTEN_AFTER - SETTLING - 1)
+        await safe.rotate()
+        data_keys_kept, _ = await safe.kept()
+        assert data_before <= data_keys_kept
+
+        safe.clock.advance(ANNOUNCING + SUPERSEDED_FOR)
+        third = await safe.rotate()
+        data_keys_kept, signing_kept = await safe.kept()
+        assert not data_before & data_keys_kept
+        assert not signing_before & signing_kept
+        assert first.key_id in data_keys_kept
+        assert third.key_id in data_keys_kept
+
+
+async def test_an_unknown_answer_has_nothing_to_move(tmp_path: Path) -> None:
+    async with open_safe(tmp_path) as safe:
+        assert not await reseal_answer(safe.opened.ports, "idk_none")
