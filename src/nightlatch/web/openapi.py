@@ -42,6 +42,14 @@ Schema = dict[str, Any]
 REF = "#/components/schemas/{name}"
 SECURITY_SCHEME = "apiKey"
 
+# How parts of paths look, where they look alike; a user is an id or a user name.
+PATH_PATTERNS = {
+    "authentication": "^atn_[0-9a-f]{32}$",
+    "device": "^dev_[0-9a-f]{32}$",
+    "factor": "^fac_[0-9a-f]{32}$",
+    "version": "^[0-9]{1,9}$",
+}
+
 ABOUT = (
     "Nightlatch asks for the second lock: one call answers allow, challenge, enroll or deny, and why. Times are "
     "RFC 3339 in UTC, ids have a type prefix, unknown fields and parameters are refused, and every refusal is a "
@@ -138,7 +146,8 @@ def _operation(endpoint: Endpoint) -> Schema:
 
 def _parameters(endpoint: Endpoint) -> Iterable[Schema]:
     for name in endpoint.path_parameters:
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        form = {"pattern": PATH_PATTERNS[name]} if name in PATH_PATTERNS else {"minLength": 1}
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", **form}}
     if endpoint.query is not None:
         _, made = msgspec.json.schema_components([endpoint.query], ref_template=REF)
         for name, schema in made[endpoint.query.__name__]["properties"].items():
