@@ -8,7 +8,12 @@ from hypothesis import settings
 
 from tests.support import run
 
-pytest_plugins = ("tests.support.conformance", "tests.support.fixtures", "tests.support.databases")
+pytest_plugins = (
+    "tests.support.conformance",
+    "tests.support.fixtures",
+    "tests.support.databases",
+    "tests.support.server",
+)
 
 # Wall-clock deadlines measure the machine's other work. What lands is decided on the same examples each time; whoever
 # runs the tests by hand explores new ones.
