@@ -11,10 +11,10 @@ from nightlatch.app.authenticate import authenticate
 from nightlatch.app.context import Caller
 from nightlatch.app.devices import list_devices
 from nightlatch.app.factors.activate import activate_factor
-from nightlatch.app.factors.backup_codes import new_backup_codes
-from nightlatch.app.factors.enroll import enroll_factor
+from nightlatch.app.factors.backup_codes import new_backup_codes, replace_codes
+from nightlatch.app.factors.enroll import begin_factor, checked_factor, enroll_factor
 from nightlatch.app.factors.find import list_factors
-from nightlatch.app.factors.remove import remove_factor
+from nightlatch.app.factors.remove import drop_factor, remove_factor
 from nightlatch.app.messages import (
     Activation,
     ContextIn,
@@ -24,6 +24,8 @@ from nightlatch.app.messages import (
     NewVerification,
     VerificationAnswer,
 )
+from nightlatch.app.step_up import Leave
+from nightlatch.app.users.reference import user_key
 from nightlatch.domain.errors import Conflict, NotFound, StepUpRequired
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.records import FactorStatus
@@ -143,6 +145,22 @@ async def test_what_was_begun_as_the_first_cannot_become_the_second(world: World
     assert event.data["wanted"] == "factor:activated"
     kinds = [f.kind for f in (await list_factors(world.ports, bank, "maya")).data if f.status is FactorStatus.ACTIVE]
     assert kinds == [TOTP, FactorKind.BACKUP_CODES]
+
+
+@pytest.mark.requirement("B1")
+async def test_pages_cannot_begin_a_second_factor_without_leave_either(
+    world: World, bank: Caller, phone: Phone
+) -> None:
+    """The piece that all ways share asks for it, whoever calls."""
+    snapshot = await world.ports.store.load(user_key("maya"))
+    wanted = checked_factor(NewFactor(kind=TOTP))
+    for piece in (
+        begin_factor(world.ports, bank, snapshot, wanted, Leave(approved=False), world.clock.now()),
+        drop_factor(world.ports, bank, snapshot, phone.factor_id, Leave(approved=False), world.clock.now()),
+        replace_codes(world.ports, bank, snapshot, Leave(approved=False), world.clock.now()),
+    ):
+        with pytest.raises(StepUpRequired):
+            await piece
 
 
 @pytest.mark.requirement("R6", "G4", "B1")
