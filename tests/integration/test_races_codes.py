@@ -218,7 +218,7 @@ async def test_an_idempotency_key_creates_one_thing(site: Site, client: Client) 
     """Of what has no unique name, what has one, and what is told once."""
     person = await client.with_totp()
     name = f"noor-{secrets.token_hex(4)}"
-    posts = {
+    posts: dict[str, dict[str, Any]] = {
         "/v1/authentications": {"user": person.id, "context": CONTEXT, "action": "transfer"},
         "/v1/users": {"username": name},
         f"/v1/users/{(await client.person()).id}/factors": {"kind": "totp"},

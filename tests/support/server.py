@@ -102,12 +102,16 @@ class Person:
     def press(self) -> str:
         """The next HOTP code."""
         self.presses += 1
-        return hotp.code_at(self.secret, self.presses - 1)
+        return self.code_of(self.presses - 1)
+
+    def code_of(self, press: int) -> str:
+        """The HOTP code of one press, the first of which is 0."""
+        return hotp.code_at(self.secret, press)
 
     def wrong(self) -> str:
         """A code of the right form that is right neither now nor soon, in time or presses."""
         right = {self.code(offset) for offset in range(-2, 8)}
-        right |= {hotp.code_at(self.secret, self.presses + ahead) for ahead in range(12)}
+        right |= {self.code_of(press) for press in range(max(0, self.presses - 64), self.presses + 64)}
         return next(code for code in (f"{secrets.randbelow(10**6):06d}" for _ in range(100)) if code not in right)
 
 
