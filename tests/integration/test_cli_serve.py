@@ -39,7 +39,7 @@ def kids(server: Server) -> list[str]:
 def refused(installation: Installation, *arguments: str) -> tuple[int, str]:
     """Exit code and message of a server that must not start."""
     installation.folder.mkdir(mode=0o700, exist_ok=True)
-    done = installation.run("serve", "--port", "0", *arguments)
+    done = installation.run_apart("serve", "--port", "0", *arguments)
     assert "Traceback" not in done.err
     lines = [line for line in done.err.splitlines() if line.startswith("nightlatch: ")]
     return done.code, "\n".join(lines)
@@ -245,7 +245,7 @@ def test_wrong_settings_stop_the_start(sqlite: Installation, name: str, value: s
 
 def test_a_port_that_is_taken_is_told_before_anything_is_touched(sqlite: Installation) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = sqlite.run("serve", "--port", str(taken.getsockname()[1]))
+        done = sqlite.run_apart("serve", "--port", str(taken.getsockname()[1]))
     assert done.code == USAGE
     assert "cannot listen" in done.err
     assert not sqlite.folder.exists()
