@@ -115,7 +115,7 @@ def assertion_of(ports: Ports, authentication: Authentication, user: User | None
         return None
     details = authentication.action_details
     said = claims(
-        issuer=ports.site.issuer,
+        issuer=ports.site.public_url,
         audience=authentication.application_id,
         subject=authentication.user_id,
         username=user.username,

@@ -24,7 +24,11 @@ class Policies(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Who we are to the outside. ``public_url`` has no trailing slash."""
+    """Who we are to the outside.
+
+    ``public_url`` has no trailing slash and is the ``iss`` of assertions; ``issuer`` is the name that
+    authenticator apps show.
+    """
 
     public_url: str
     issuer: str

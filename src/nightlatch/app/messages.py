@@ -319,10 +319,14 @@ class EventAnswer(Answer, frozen=True, kw_only=True):
 
 
 class NewApplication(Request, frozen=True, kw_only=True):
+    """``first_factor``: what the application proves itself before it asks. Most check a password, so that is what
+    is meant unless it says ``none``; with ``none`` a code alone never reaches ``aal2``.
+    """
+
     name: str
     scopes: list[str] = msgspec.field(default_factory=lambda: ["authenticate"])
     return_urls: list[str] = []
-    first_factor: Literal["pwd", "none"] | None = None
+    first_factor: Literal["pwd", "none"] | None = "pwd"
 
 
 class ApplicationAnswer(Answer, frozen=True, kw_only=True):
