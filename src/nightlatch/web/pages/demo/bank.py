@@ -92,7 +92,7 @@ class Bank:
         """Step 2: the browser is back from the prompt. The state must be this session's own."""
         attempt = session.attempt
         if attempt is None or attempt.id != authentication or not secrets.compare_digest(session.state, state):
-            session.refused = "that answer was not for this browser"
+            session.refused = "That answer was not for this browser."
             return
         try:
             result = await self._nightlatch.result(authentication, code)

@@ -15,7 +15,7 @@ from nightlatch.web.pages.demo.bank import Bank, Browser, Session
 from nightlatch.web.pages.demo.past import history
 from nightlatch.web.pages.demo.people import BANK, NOBODY, ON_STAGE, person_of
 from nightlatch.web.pages.demo.stage import LOOPBACK, RETURN_PATH, Stage
-from nightlatch.web.pages.demo.why import why_of
+from nightlatch.web.pages.demo.why import end_of, why_of
 from nightlatch.web.pages.shared.pages import Page, PageRequest, PageRoutes, csrf_token, go
 from nightlatch_client import NightlatchError
 
@@ -68,6 +68,7 @@ async def demo(stage: Stage, request: PageRequest) -> Page:
         people=(*ON_STAGE, NOBODY),
         chosen=session.username or ON_STAGE[0].username,
         why=why_of(session),
+        end=end_of(session),
         past=await history(request.ports),
         amount=AMOUNT,
         payee=PAYEE,

@@ -56,13 +56,14 @@ def why_of(session: Session) -> Why | None:
         required=str(attempt.answer.get("acr_required", "")),
         action=session.action,
         reasons=attempt.reasons,
-        end=_end(session),
+        end=end_of(session),
         claims=[(name, _plain(claims[name])) for name in TOLD if name in claims],
         answer=_answer(attempt.answer),
     )
 
 
-def _end(session: Session) -> str | None:
+def end_of(session: Session) -> str | None:
+    """How the last attempt in this browser ended; None while it is open, and where nothing was asked."""
     if session.refused:
         return _ENDS.get(session.refused, session.refused)
     if session.asserted is None or session.attempt is None or session.attempt.decision == "allow":
