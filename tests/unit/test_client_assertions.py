@@ -165,7 +165,7 @@ def test_unreachable_is_no() -> None:
 
 def test_unknown_key_fetches_once_and_junk_costs_no_more() -> None:
     """A rotated key is found at once; a flood of junk key ids makes one request."""
-    served = [{"keys": []}]
+    served: list[dict[str, list[str]]] = [{"keys": []}]
     fetched = []
 
     def keys(request: httpx.Request) -> httpx.Response:
