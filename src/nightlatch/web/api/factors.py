@@ -73,13 +73,13 @@ async def get_factor(call: Call, user: str, factor: str) -> FactorAnswer:
     return await find(call.ports, call.caller, user, factor)
 
 
-@endpoints.patch(FACTOR, scope="enroll", example={"label": "Old phone"})
+@endpoints.patch(FACTOR, scope="enroll", refusals=(Conflict,), example={"label": "Old phone"})
 async def rename_factor(call: Call, user: str, factor: str, body: FactorPatch) -> FactorAnswer:
     """Rename a factor."""
     return await rename(call.ports, call.caller, user, factor, body)
 
 
-@endpoints.delete(FACTOR, scope="enroll", refusals=(StepUpRequired,))
+@endpoints.delete(FACTOR, scope="enroll", refusals=(Conflict, StepUpRequired))
 async def remove_factor(call: Call, user: str, factor: str, query: RemovalQuery) -> None:
     """Remove a factor.
 
