@@ -65,8 +65,9 @@ class Mapping(Generic[R]):
             if values[i] is not None:
                 values[i] = write(values[i])
         for i in self._texts:
-            if values[i] is not None:
-                refuse_unkept(values[i])
+            text = values[i]
+            if text is not None and ("\0" in text or not text.isascii()):  # most need no call
+                refuse_unkept(text)
         return values
 
     def of(self, row: Sequence[Any]) -> R:

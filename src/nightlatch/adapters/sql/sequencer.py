@@ -52,23 +52,36 @@ def _is_empty(connection: Connection) -> bool:
     return connection.execute(select(AUDIT_QUEUE.c.n).limit(1)).first() is None
 
 
+# One statement, so that what is numbered is exactly what leaves the queue: two would each see a moment of their own,
+# and a smaller ``n`` may be committed between them.
+_MOVE = text("""
+WITH next AS MATERIALIZED (
+  SELECT n, event_id, at, leaf FROM audit_queue ORDER BY n LIMIT :rows
+), gone AS (
+  DELETE FROM audit_queue USING next WHERE audit_queue.n = next.n
+)
+INSERT INTO audit_log (seq, event_id, event_at, leaf)
+SELECT (SELECT coalesce(max(seq), 0) FROM audit_log) + row_number() OVER (ORDER BY n), event_id, at, leaf FROM next
+""")
+
+
 def _move(connection: Connection) -> int:
-    if connection.dialect.name == "postgresql":
-        # Until the end of this transaction. The next statement sees all that the last holder committed.
-        locked = connection.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": SEQUENCER_LOCK})
-        if not locked.scalar_one():
-            return 0
-    queue = AUDIT_QUEUE.c
-    rows = connection.execute(select(queue.n, queue.event_id, queue.at, queue.leaf).order_by(queue.n).limit(ROWS)).all()
-    if not rows:
-        return 0
-    last = connection.execute(select(func.coalesce(func.max(AUDIT_LOG.c.seq), 0))).scalar_one()
-    connection.execute(
-        insert(AUDIT_LOG),
-        [
-            {"seq": last + place, "event_id": row.event_id, "event_at": row.at, "leaf": row.leaf}
-            for place, row in enumerate(rows, 1)
-        ],
-    )
-    connection.execute(delete(AUDIT_QUEUE).where(queue.n.in_([row.n for row in rows])))
-    return len(rows)
+    return _move_postgres(connection) if connection.dialect.name == "postgresql" else _move_sqlite(connection)
+
+
+def _move_postgres(connection: Connection) -> int:
+    # Until the end of this transaction. The next statement sees all that the last holder committed.
+    locked = connection.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": SEQUENCER_LOCK})
+    return connection.execute(_MOVE, {"rows": ROWS}).rowcount if locked.scalar_one() else 0
+
+
+def _move_sqlite(connection: Connection) -> int:
+    """The write lock is ours: nothing is committed between these statements."""
+    queue, log = AUDIT_QUEUE.c, AUDIT_LOG.c
+    oldest = select(queue.n).order_by(queue.n).limit(ROWS)
+    last = select(func.coalesce(func.max(log.seq), 0)).scalar_subquery()
+    place = last + func.row_number().over(order_by=queue.n)
+    rows = select(place, queue.event_id, queue.at, queue.leaf).where(queue.n.in_(oldest)).order_by(queue.n)
+    moved = connection.execute(insert(AUDIT_LOG).from_select(["seq", "event_id", "event_at", "leaf"], rows)).rowcount
+    connection.execute(delete(AUDIT_QUEUE).where(queue.n.in_(oldest)))
+    return moved
