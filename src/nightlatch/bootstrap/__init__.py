@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nightlatch.bootstrap.errors import CannotStart, NothingHere
-from nightlatch.bootstrap.opening import Opened, open_beside, open_everything, open_ports
-from nightlatch.bootstrap.preparing import prepare
+from nightlatch.bootstrap.opening import Opened, open_beside, open_everything, open_ports, prepare
 from nightlatch.config import Settings
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from nightlatch.adapters.sql.resealing import SqlResealing
 from nightlatch.adapters.sql.sequencer import Sequencer
 from nightlatch.adapters.sql.store import SqlStore
 from nightlatch.adapters.system import SystemClock, SystemEntropy
-from nightlatch.app.context import Caller, Policies, Ports, Site
+from nightlatch.app.context import Caller, Ports, Site
 from nightlatch.app.keys.make import make_first_keys
 from nightlatch.bootstrap.background import background
 from nightlatch.bootstrap.errors import explained
@@ -23,6 +23,7 @@ from nightlatch.bootstrap.preparing import check_migrated, key_encryption_key, m
 from nightlatch.bootstrap.waking import open_ephemeral, open_wakeups
 from nightlatch.config import Settings
 from nightlatch.ports.catalog import Catalog
+from nightlatch.ports.keys import SlowHasher
 from nightlatch.ports.rotation import KeyMaker, Resealing
 from nightlatch.ports.store import Store
 from nightlatch.ports.world import Clock, Entropy
@@ -90,6 +91,14 @@ async def open_everything(
         yield opened
 
 
+async def prepare(settings: Settings) -> None:
+    """Migrate, and make keys at the first start: once, by the parent, before workers start."""
+    world = _World(SystemClock(), SystemEntropy())
+    await migrate(settings, world.clock)
+    async with _opened(settings, world, make=True, wrap_store=lambda store: store):
+        pass
+
+
 @asynccontextmanager
 async def open_beside(settings: Settings, *, make: bool = False) -> AsyncIterator[Opened]:
     """Open beside a server that may be running: nothing runs in the background.
@@ -133,8 +142,6 @@ async def _wired(
     kek = key_encryption_key(settings, await catalog.keys(), world.entropy, make=make)
     ring, signer = _keys(kek, world, catalog, shared)
     cached = CachedCatalog(catalog, shared)
-    hasher = Argon2Hasher()
-    stack.callback(hasher.close)
     ports = Ports(
         store=wrap_store(FreshStore(rows, shared, ring.knows)),
         directory=SqlDirectory(database),
@@ -143,15 +150,11 @@ async def _wired(
         entropy=world.entropy,
         sealer=ring,
         signer=signer,
-        hasher=hasher,
+        hasher=_hasher(stack),
         ephemeral=await open_ephemeral(settings, database, world.clock, stack),
         wakeups=await open_wakeups(settings, database, stack),
-        policies=_policies(cached),
-        site=Site(
-            public_url=settings.public_url,
-            issuer=settings.issuer,
-            organization=settings.brand.name,
-        ),
+        policies=CachedPolicies(cached),
+        site=_site(settings),
     )
     maker = FreshKeys(kek, world.entropy)
     if make:
@@ -160,8 +163,14 @@ async def _wired(
     return Opened(ports, settings, database, maker, SqlResealing(database), Sequencer(database), shared)
 
 
-def _policies(catalog: Catalog) -> Policies:
-    return CachedPolicies(catalog)
+def _site(settings: Settings) -> Site:
+    return Site(public_url=settings.public_url, issuer=settings.issuer, organization=settings.brand.name)
+
+
+def _hasher(stack: AsyncExitStack) -> SlowHasher:
+    hasher = Argon2Hasher()
+    stack.callback(hasher.close)
+    return hasher
 
 
 def _keys(kek: KeyEncryptionKey, world: _World, catalog: Catalog, shared: Shared) -> tuple[KeyRing, Es256Signer]:

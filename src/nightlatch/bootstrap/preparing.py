@@ -25,14 +25,6 @@ from nightlatch.ports.catalog import KeptKeys
 from nightlatch.ports.world import Clock, Entropy
 
 
-async def prepare(settings: Settings) -> None:
-    """Migrate, and make keys at the first start: once, by the parent, before workers start."""
-    from nightlatch.bootstrap.opening import open_everything
-
-    async with open_everything(settings, make=True):
-        pass
-
-
 async def migrate(settings: Settings, clock: Clock) -> None:
     """Bring the database to this version. Raises ``CannotStart``."""
     address = parse_address(settings.database_url)
