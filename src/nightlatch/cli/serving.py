@@ -56,7 +56,9 @@ def demo(*, port: int = 8080, data: Path | None = None) -> int:
     folder = data or default_data_dir(os.environ) / "demo"
 
     def settings_for(number: int) -> Settings:
-        return load_settings({"port": number, "data_dir": str(folder), "issuer": "Meridian", "brand.name": "Meridian"}, alone=True)
+        return load_settings(
+            {"port": number, "data_dir": str(folder), "issuer": "Meridian", "brand.name": "Meridian"}, alone=True
+        )
 
     settings = settings_for(port)
     with _listening(settings) as sock:
