@@ -26,7 +26,8 @@ Send = Callable[[Person, str], Coroutine[Any, Any, httpx.Response]]
 
 @dataclass(frozen=True)
 class Answer:
-    """One code that was sent, and what came back: `approved`, a reason, a refusal's code; `unknown` without an answer."""
+    """One code that was sent, and what came back: `approved`, a reason, a refusal's code; `unknown` without an
+    answer, or where the server does not know itself (503)."""
 
     person: Person
     code: str
@@ -90,6 +91,9 @@ class Load:
             await asyncio.sleep(0.05)
             return
         said = body.get("reason") or body.get("code") or body["status"]
+        if said == "unavailable":
+            said = "unknown"
+            await asyncio.sleep(0.05)
         id_ = body.get("id") or response.extensions.get("authentication")
         self.answers.append(Answer(person, code, said, id_))
 
