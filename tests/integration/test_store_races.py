@@ -9,11 +9,13 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy import Connection, func, select, text
 
+from nightlatch.adapters.sql.changes import prepare
 from nightlatch.adapters.sql.engine import Database, open_database
-from nightlatch.adapters.sql.store import SqlStore
+from nightlatch.adapters.sql.store import SqlStore, batches_of
 from nightlatch.adapters.sql.tables import EVENTS, FACTOR_STATE, ROOTS
 from nightlatch.ports.store import Change, Outcome, UserKey
 from tests.support.databases import a_state, an_event, count_one_more, keep_person
@@ -47,6 +49,23 @@ async def test_of_fifty_changes_on_one_version_from_four_pools_one_is_applied(st
     assert (loaded.version, loaded.states[factor.id].counter) == (2, answers.index(Outcome.APPLIED))
 
 
+async def test_two_items_of_one_root_in_one_batch_are_not_both_applied(database: Database) -> None:
+    """The store never sends such a batch; if it did, the ordinal would still tell which of them was stored."""
+    store = SqlStore(database)
+    user, factor = await keep_person(store, "maya")
+    changes = [Change(root=user.id, expected=1, puts=(a_state(factor, counter=i),)) for i in range(3)]
+    fresh = [Change(root="idk_1", expected=0) for _ in range(2)]
+
+    answers = await batches_of(database).commit([prepare(change) for change in changes])
+    made = await batches_of(database).commit([prepare(change) for change in fresh])
+
+    assert list(answers).count(Outcome.APPLIED) == 1
+    loaded = await store.load(UserKey(user=user.id))
+    assert (loaded.version, loaded.states[factor.id].counter) == (2, list(answers).index(Outcome.APPLIED))
+    assert list(made).count(Outcome.APPLIED) == 1
+    await store.close()
+
+
 async def test_no_update_is_lost_between_pools(stores: list[SqlStore]) -> None:
     """Each reads, decides and commits until it is applied: the counter has moved as often as they said."""
     _, factor = await keep_person(stores[0], "maya")
@@ -77,8 +96,48 @@ async def test_of_many_pools_that_make_one_root_one_does(stores: list[SqlStore])
     assert answers.count(Outcome.APPLIED) == len(roots)
 
 
+async def test_locks_are_taken_in_the_order_of_ids(postgres: PostgresServer, migrated_postgres_url: str) -> None:
+    """Who waits for the first root holds none of the later ones, however PostgreSQL finds the rows."""
+    name = migrated_postgres_url.rpartition("/")[2]
+    for setting in ("enable_indexscan", "enable_bitmapscan", "enable_indexonlyscan"):
+        postgres.sql(f"ALTER DATABASE {name} SET {setting} = off")  # by an index they would come sorted by chance
+    database = open_database(migrated_postgres_url)
+    store = SqlStore(database)
+    for root in ("root_2", "root_1"):
+        await store.commit(Change(root=root, expected=0))
+    other = await asyncpg.connect(migrated_postgres_url)
+    await other.execute("SET lock_timeout = '1s'")
+
+    async with other.transaction():
+        await other.execute("SELECT FROM roots WHERE id = 'root_1' FOR UPDATE")
+        moving = [asyncio.create_task(store.commit(Change(root=root, expected=1))) for root in ("root_2", "root_1")]
+        await until_somebody_waits(other)
+        await other.execute("SELECT FROM roots WHERE id = 'root_2' FOR UPDATE")
+    assert await asyncio.gather(*moving) == [Outcome.APPLIED] * 2
+
+    async with other.transaction():
+        await other.execute("INSERT INTO roots VALUES ('root_3', 1)")
+        making = [asyncio.create_task(store.commit(Change(root=root, expected=0))) for root in ("root_4", "root_3")]
+        await until_somebody_waits(other)
+        await other.execute("INSERT INTO roots VALUES ('root_4', 1)")
+    assert await asyncio.gather(*making) == [Outcome.CONFLICT] * 2
+
+    await other.close()
+    await store.close()
+    await database.close()
+
+
+async def until_somebody_waits(connection: asyncpg.Connection) -> None:
+    """Until another session of this database waits for a lock of ours."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.timeout(10):
+        while not await connection.fetchval(waiting):  # noqa: ASYNC110 (what is waited for lies in the database)
+            await asyncio.sleep(0.02)
+
+
 async def test_overlapping_batches_never_deadlock(postgres: PostgresServer, migrated_postgres_url: str) -> None:
-    """The locks are taken in one order. PostgreSQL itself counts deadlocks, also those that a repeat would hide."""
+    """PostgreSQL counts deadlocks itself, also those that a repeat would hide."""
+    name = migrated_postgres_url.rpartition("/")[2]
     databases = [open_database(migrated_postgres_url) for _ in range(4)]
     stores = [SqlStore(database) for database in databases]
     people = [await keep_person(stores[0], f"user{i}") for i in range(24)]
@@ -109,7 +168,6 @@ async def test_overlapping_batches_never_deadlock(postgres: PostgresServer, migr
     for store, database in zip(stores, databases, strict=True):
         await store.close()
         await database.close()
-    name = migrated_postgres_url.rpartition("/")[2]
     count = "SELECT pg_stat_force_next_flush(), deadlocks FROM pg_stat_database WHERE datname = '{}'"
     assert postgres.sql(count.format(name)).rpartition("|")[2] == "0"
 

@@ -46,7 +46,7 @@ _MADE = """made AS (
 ), done AS MATERIALIZED (
   SELECT ord FROM moved
   UNION ALL
-  SELECT ord FROM given JOIN made ON made.id = given.root WHERE given.expected = 0
+  SELECT min(ord) FROM given JOIN made ON made.id = given.root WHERE given.expected = 0 GROUP BY made.id
 )"""
 
 _DONE = """done AS MATERIALIZED (

@@ -32,7 +32,7 @@ class SqlStore:
     """See ``ports.store.Store``. Belongs to one event loop; close it before the database."""
 
     def __init__(self, database: Database) -> None:
-        batches = _batches_of(database)
+        batches = batches_of(database)
         self._loads = Coalescer[UserKey, Snapshot](batches.load, limit=BATCH, lanes=batches.load_lanes)
         # At most one change per root is on its way: of two in one statement, or in two, one could only be refused.
         self._commits = Coalescer[Prepared, Outcome](
@@ -59,7 +59,8 @@ class SqlStore:
         await self._commits.close()
 
 
-def _batches_of(database: Database) -> Batches:
+def batches_of(database: Database) -> Batches:
+    """How this database runs batches."""
     from nightlatch.adapters.sql.sqlite import SqliteDatabase
 
     if isinstance(database, SqliteDatabase):
