@@ -17,7 +17,7 @@ from nightlatch.web.common.endpoint import Endpoint
 from nightlatch.web.common.metrics import Metrics
 from tests.support.api import CONTEXT, METRICS_TOKEN, SETTINGS, Api, Application, Served, serving_in_thread
 
-OPERATIONS = endpoints_of(SETTINGS, Metrics())
+OPERATIONS = endpoints_of(SETTINGS, Metrics())[0]
 EXAMPLES = 20
 UNKNOWN = "00000000000000000000000000000000"
 KNOWN: dict[str, list[str]] = {"user": ["maya"], "factor": [], "authentication": [], "device": []}

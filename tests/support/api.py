@@ -22,6 +22,7 @@ from nightlatch.domain.factors import totp
 from nightlatch.domain.factors.otpauth import parse
 from nightlatch.domain.time import SECOND
 from nightlatch.web.app import build
+from nightlatch.web.pages.routes import page_handlers
 from nightlatch.web.settings import WebSettings
 from tests.support.ports import OPERATOR, SITE, World, open_world
 
@@ -102,8 +103,8 @@ class ApiPhone:
 
 @asynccontextmanager
 async def open_api(world: World, settings: WebSettings = SETTINGS) -> AsyncIterator[Api]:
-    """The API in this process, without a server."""
-    app = build(world.ports, settings)
+    """The API and the pages in this process, without a server."""
+    app = build(world.ports, settings, extra_handlers=page_handlers(world.ports, settings))
     transport = httpx.ASGITransport(cast("Any", app), client=("192.0.2.99", 4711))
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
         yield Api(world, app, http)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import structlog
-from litestar import Litestar, Request, Response, asgi
+from litestar import Litestar, MediaType, Request, Response, asgi
 from litestar.exceptions import HTTPException
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
@@ -20,15 +20,17 @@ from nightlatch.web.common.edge import Edge
 from nightlatch.web.common.endpoint import Endpoint
 from nightlatch.web.common.metrics import Metrics
 from nightlatch.web.common.problems import Internal, Malformed, MethodNotAllowed, TooLarge, render_problem
+from nightlatch.web.common.reference import reference
 from nightlatch.web.common.resource import Resource, request_id_of
 from nightlatch.web.common.routing import mend_path_parameters
 from nightlatch.web.common.security_headers import SecurityHeaders
 from nightlatch.web.openapi import document
+from nightlatch.web.pages.docs.pages import docs_routes
+from nightlatch.web.pages.shared.pages import Site
 from nightlatch.web.settings import WebSettings
 
 AnyRequest = Request[Any, Any, Any]
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
-ErrorPage = Callable[[AnyRequest, Refusal], Response[Any] | None]
 
 log = structlog.get_logger("nightlatch.web")
 
@@ -51,20 +53,24 @@ def build(
     *,
     extra_handlers: Sequence[ControllerRouterHandler] = (),
     lifespan: Sequence[Lifespan] = (),
-    error_page: ErrorPage | None = None,
     metrics: Metrics | None = None,
 ) -> Litestar:
     """The application that a server runs.
 
-    ``extra_handlers`` are pages. ``error_page`` may answer a refusal that no endpoint caused (an
-    unknown address, say) with a page for people; None from it leaves the problem document.
-    ``metrics`` are the counters that the store counts in (``CountedStore``), if it does.
+    ``extra_handlers`` are pages. ``metrics`` are the counters that the store counts in
+    (``CountedStore``), if it does.
     """
     metrics = metrics or Metrics()
     closing = Closing()
+    endpoints, described = endpoints_of(settings, metrics)
+    site = Site.of(ports, settings)
     app = Litestar(
-        route_handlers=[*_resources(endpoints_of(settings, metrics), ports, settings, closing), *extra_handlers],
-        exception_handlers=_exception_handlers(settings, error_page),
+        route_handlers=[
+            *_resources(endpoints, ports, settings, closing),
+            *docs_routes(reference(described)).served(site),
+            *extra_handlers,
+        ],
+        exception_handlers=_exception_handlers(site),
         lifespan=[*lifespan, lambda _: closing.watching_signals()],
         request_max_body_size=settings.body_limit,
         openapi_config=None,
@@ -75,11 +81,11 @@ def build(
     return app
 
 
-def endpoints_of(settings: WebSettings, metrics: Metrics) -> list[Endpoint]:
-    """Every endpoint of the API, its own description included."""
+def endpoints_of(settings: WebSettings, metrics: Metrics) -> tuple[list[Endpoint], Mapping[str, Any]]:
+    """Every endpoint of the API, and the document that describes them all, itself included."""
     endpoints = [*ENDPOINTS, *service.metrics_endpoints(metrics, settings.metrics_token)]
-    described = service.document_endpoint({})
-    return [*endpoints, *service.document_endpoint(document([*endpoints, *described], settings.public_url))]
+    described = document([*endpoints, *service.document_endpoint({})], settings.public_url)
+    return [*endpoints, *service.document_endpoint(described)], described
 
 
 def _resources(
@@ -99,14 +105,14 @@ def _mounted(path: str, resource: Resource) -> ASGIRouteHandler:
     return serve
 
 
-def _exception_handlers(settings: WebSettings, error_page: ErrorPage | None) -> dict[int | type[Exception], Any]:
-    """For what no endpoint answered itself: routing, pages, and faults of ours."""
+def _exception_handlers(site: Site) -> dict[int | type[Exception], Any]:
+    """For what no endpoint and no page answered itself: routing, and faults of ours."""
 
     def answer(request: AnyRequest, refusal: Refusal) -> Response[Any]:
-        page = error_page(request, refusal) if error_page else None
-        if page is not None:
-            return page
-        status, headers, body = render_problem(refusal, request_id_of(request.scope), settings.public_url)
+        if _is_persons(request):
+            page = site.refusal(refusal)
+            return Response(page.body, status_code=page.status, headers=dict(page.headers), media_type=MediaType.HTML)
+        status, headers, body = render_problem(refusal, request_id_of(request.scope), site.settings.public_url)
         plain = {name.decode(): value.decode() for name, value in headers}
         return Response(body, status_code=status, headers=plain, media_type=plain["content-type"])
 
@@ -120,6 +126,12 @@ def _exception_handlers(settings: WebSettings, error_page: ErrorPage | None) -> 
         return answer(request, _refusal_of(error))
 
     return {Refusal: answer, HTTPException: refused, Exception: failed}
+
+
+def _is_persons(request: AnyRequest) -> bool:
+    """Whether a browser shows the answer to a person."""
+    accept = request.headers.get("accept", "")
+    return "text/html" in accept and not request.scope["path"].startswith("/v1")
 
 
 def _refusal_of(error: HTTPException) -> Refusal:

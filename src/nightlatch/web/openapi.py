@@ -51,7 +51,7 @@ PATH_PATTERNS = {
 }
 
 ABOUT = (
-    "Nightlatch asks for the second lock: one call answers allow, challenge, enroll or deny, and why. Times are "
+    "Nightlatch asks for the second lock: one call answers `allow`, `challenge`, `enroll` or `deny`, and why. Times are "
     "RFC 3339 in UTC, ids have a type prefix, unknown fields and parameters are refused, and every refusal is a "
     "problem document (RFC 9457) whose `type` opens its page. Each operation needs the one scope in `x-scope`."
 )
