@@ -14,7 +14,7 @@ WORKERS ?= 2
 PORT ?= 8080
 ARGS ?=
 
-.PHONY: help setup demo test check lint style types layers sizes locks format bench conformance pictures lock clean
+.PHONY: help setup demo test check lint style types layers sizes locks format bench conformance docs pictures lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -60,6 +60,9 @@ bench: $(VENV)/.dev ## measure against privacyIDEA, pgbench and pyotp
 conformance: $(VENV)/.dev ## run every test and write docs/conformance.md
 	@tools/system_packages test
 	$(PYTEST) -n $(WORKERS) --dist loadgroup -q --conformance=docs/conformance.md $(ARGS)
+
+docs: $(VENV)/.dev ## write docs/reference from the code
+	$(BIN)/python tools/reference.py
 
 pictures: $(VENV)/.dev ## take a picture of every page, phone and desktop, into var/pictures
 	@tools/system_packages test
