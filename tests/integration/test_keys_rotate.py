@@ -30,6 +30,7 @@ from tests.support.bank import opened_bank
 from tests.support.installation import WITHIN, Installation
 from tests.support.ports import SetClock
 
+UNUSABLE = 3
 OPERATOR = Caller("operator:cli:test", scopes=frozenset({"admin"}))
 
 
@@ -100,6 +101,32 @@ def test_an_interrupted_rotation_goes_on_where_it_was(tmp_path: Path) -> None:
         assert f"Going on with data key {first['settling']}" in done.err
         assert data_keys(installation) == {"retired": first["seals"], "seals": first["settling"]}
         assert bank.sign_in(bank.people[0])
+
+
+@pytest.mark.requirement("K1", "K5")
+def test_a_new_key_file_takes_over_while_the_server_goes_on(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "data")
+    old, new = installation.key_file, installation.folder / "second.key"
+    with installation.serving() as server:
+        bank = opened_bank(installation, server)
+        bank.join("maya")
+        same = installation.run("keys", "rotate", "--new-key-file", str(old))
+        assert same.code == UNUSABLE
+        assert "is in use" in same.err
+        done = installation.run("keys", "rotate", "--new-key-file", str(new))
+        assert done.code == 0, done.err
+        assert f"Set key_file to {new}" in done.err
+        assert new.stat().st_mode & 0o777 == 0o600
+        time.sleep(2)
+        assert bank.sign_in(bank.people[0])
+        bank.join("noah")
+
+    assert "is another key" in installation.run("keys", "list").err
+    installation.environ["NIGHTLATCH_KEY_FILE"] = str(new)
+    with installation.serving() as server:
+        bank.server = server
+        for presser in bank.people:
+            assert bank.sign_in(presser)
 
 
 @dataclass

@@ -40,5 +40,6 @@ EVENT_TYPES: dict[str, str] = {
     "challenge:opened": "One use of a factor inside a sign-in was begun.",
     "keys:created": "The first keys of this installation were made.",
     "keys:rotated": "New keys seal and sign from now on.",
+    "keys:rewrapped": "Every data key was wrapped under another key-encryption key.",
     "keys:retired": "Older keys are no longer used: nothing is sealed under them any more.",
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from nightlatch.adapters.cache import CachedCatalog, CachedPolicies, FreshStore, Shared
 from nightlatch.adapters.keys import Argon2Hasher, Es256Signer, FreshKeys, KeyEncryptionKey, KeyRing
@@ -19,12 +21,12 @@ from nightlatch.app.context import Caller, Ports, Site
 from nightlatch.app.keys.make import make_first_keys
 from nightlatch.bootstrap.background import background
 from nightlatch.bootstrap.errors import explained
-from nightlatch.bootstrap.preparing import check_migrated, key_encryption_key, migrate
+from nightlatch.bootstrap.preparing import check_migrated, key_encryption_key, migrate, wrapping_under
 from nightlatch.bootstrap.waking import open_ephemeral, open_wakeups
 from nightlatch.config import Settings
 from nightlatch.ports.catalog import Catalog
 from nightlatch.ports.keys import SlowHasher
-from nightlatch.ports.rotation import KeyMaker, Resealing
+from nightlatch.ports.rotation import KeyMaker, KeyWrapping, Resealing
 from nightlatch.ports.store import Store
 from nightlatch.ports.world import Clock, Entropy
 
@@ -41,6 +43,7 @@ class Opened:
     settings: Settings
     database: Database
     keys: KeyMaker
+    wrapping_under: Callable[[Path], KeyWrapping]
     resealing: Resealing
     sequencer: Sequencer
     shared: Shared
@@ -160,7 +163,16 @@ async def _wired(
     if make:
         await make_first_keys(ports, SYSTEM, maker)
     await shared.look()
-    return Opened(ports, settings, database, maker, SqlResealing(database), Sequencer(database), shared)
+    return Opened(
+        ports=ports,
+        settings=settings,
+        database=database,
+        keys=maker,
+        wrapping_under=partial(wrapping_under, old=kek, entropy=world.entropy),
+        resealing=SqlResealing(database),
+        sequencer=Sequencer(database),
+        shared=shared,
+    )
 
 
 def _site(settings: Settings) -> Site:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
 
 from nightlatch.adapters.keys import (
     EnvironmentKeyProvider,
     FileKeyProvider,
     KeyEncryptionKey,
     KeyProvider,
+    Rewrapping,
 )
 from nightlatch.adapters.sql.engine import open_database
 from nightlatch.adapters.sql.migrate import (
@@ -22,6 +24,7 @@ from nightlatch.bootstrap.errors import CannotStart, NothingHere, explained
 from nightlatch.config import Settings
 from nightlatch.domain.crypto.sealing import KEY_BYTES, key_id_of
 from nightlatch.ports.catalog import KeptKeys
+from nightlatch.ports.rotation import KeyWrapping
 from nightlatch.ports.world import Clock, Entropy
 
 
@@ -94,6 +97,20 @@ def key_encryption_key(settings: Settings, kept: KeptKeys, entropy: Entropy, *, 
     if key is None and not make:
         raise NothingHere(f"There is no {provider.where} yet. nightlatch serve makes one.")
     return KeyEncryptionKey(provider.create(entropy.bytes(KEY_BYTES)) if key is None else key, provider.where)
+
+
+def wrapping_under(path: Path, old: KeyEncryptionKey, entropy: Entropy) -> KeyWrapping:
+    """From this key-encryption key to the one in a file, which is made where there is none.
+
+    Raises ``CannotStart`` when that is the same key, or cannot be used.
+    """
+    provider = FileKeyProvider(path)
+    with explained():
+        key = provider.load() or provider.create(entropy.bytes(KEY_BYTES))
+    new = KeyEncryptionKey(key, provider.where)
+    if new.id == old.id:
+        raise CannotStart(f"{path} holds the key that is in use. Name another file.")
+    return Rewrapping(old, new, entropy)
 
 
 def _provider(settings: Settings) -> KeyProvider:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from nightlatch.app.context import Ports
 from nightlatch.app.keys.reseal import reseal_answer, reseal_user
+from nightlatch.app.keys.rewrap import rewrap_keys
 from nightlatch.app.keys.rotate import Rotation, begin_rotation, finish_rotation
 from nightlatch.cli.output import err, print_json, print_table, say
 from nightlatch.cli.session import HERE, Json, Session, Where, session
@@ -34,7 +36,8 @@ commands = App(
     help_epilogue="""Examples:
   nightlatch keys list
   nightlatch keys rotate                 new keys; everything sealed moves, logins go on
-  nightlatch keys rotate --compromised   and what the old signing key signed is worth nothing now""",
+  nightlatch keys rotate --compromised   and what the old signing key signed is worth nothing now
+  nightlatch keys rotate --new-key-file /etc/nightlatch/key-2   and the key file leaked""",
 )
 
 AT_ONCE = 32
@@ -73,6 +76,9 @@ async def rotate(
     compromised: Annotated[
         bool, Parameter(negative="", help="Withdraw the old signing keys at once, not after an hour.")
     ] = False,
+    new_key_file: Annotated[
+        Path | None, Parameter(help="Also wrap all keys under a new key-encryption key, kept in this file.")
+    ] = None,
     where: Where = HERE,
 ) -> None:
     """Make new keys and move everything that is sealed under them, while logins go on.
@@ -87,9 +93,13 @@ async def rotate(
             await _settle(opened.ports, rotation, progress)
             await _move_everything(use, rotation, progress)
         retired = await finish_rotation(opened.ports, use.caller, opened.resealing, rotation, compromised=compromised)
+        if new_key_file is not None:
+            await rewrap_keys(opened.ports, use.caller, opened.wrapping_under(new_key_file))
     for key_id in retired:
         say(f"Retired {key_id}.")
     say("Everything is sealed under the new key. The new signing key signs as soon as verifiers know it.")
+    if new_key_file is not None:
+        say(f"The old key file opens nothing any more. Set key_file to {new_key_file} before the next start.")
 
 
 async def _settle(ports: Ports, rotation: Rotation, progress: Progress) -> None:

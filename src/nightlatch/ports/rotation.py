@@ -25,6 +25,14 @@ class KeyMaker(Protocol):
         ...
 
 
+class KeyWrapping(Protocol):
+    """Moves data keys from one key-encryption key to another."""
+
+    def rewrap(self, key: DataKey) -> DataKey:
+        """The same data key under the other key-encryption key."""
+        ...
+
+
 class Resealing(Protocol):
     """Walks what is sealed under any other data key than ``key_id``, by id, past ``after``."""
 

@@ -11,6 +11,7 @@ from nightlatch.adapters.keys.providers import (
     KeyUnusable,
     write_key,
 )
+from nightlatch.adapters.keys.rewrapping import Rewrapping
 from nightlatch.adapters.keys.signer import Es256Signer
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "KeyProvider",
     "KeyRing",
     "KeyUnusable",
+    "Rewrapping",
     "write_key",
 ]

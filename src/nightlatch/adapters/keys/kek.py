@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+import msgspec
+
 from nightlatch.adapters.keys.providers import KeyUnusable
 from nightlatch.domain.crypto.sealing import SealBroken, UnknownKey, key_id_of
 from nightlatch.domain.crypto.wrapping import unwrap, wrap
@@ -18,6 +20,11 @@ class KeyEncryptionKey:
         self.where = where
         # A fingerprint: it tells two keys apart and gives nothing away of 256 random bits.
         self.id = "kek_" + hashlib.sha256(b"nightlatch kek id" + key).hexdigest()[:16]
+
+    def rewrapped(self, kept: DataKey, other: KeyEncryptionKey, *, nonce: bytes) -> DataKey:
+        """A data key that this key wraps, under the other one. Raises ``KeyUnusable``."""
+        wrapped = other.wrap(self.unwrap(kept), key_id=kept.id, nonce=nonce)
+        return msgspec.structs.replace(kept, wrapped=wrapped)
 
     def wrap(self, data_key: bytes, *, key_id: str, nonce: bytes) -> bytes:
         """Wrap a data key of this id."""

@@ -22,6 +22,7 @@ class _Keys(msgspec.Struct, frozen=True):
 
     opening: Mapping[str, bytes]
     sealing: tuple[DataKey, ...]
+    mac_id: str
     mac: bytes
 
 
@@ -37,14 +38,23 @@ class KeyRing:
 
     def load(self, kept: KeptKeys) -> None:
         """Take these keys. Raises ``KeyUnusable`` when they were wrapped by another key."""
-        opened = {key.id: self._kek.unwrap(key) for key in kept.data_keys if key.wrapped}
+        opened = {key.id: self._opened(key) for key in kept.data_keys if key.wrapped}
         macs = [key_id for key_id in opened if key_id.startswith(MAC_KEY + "_")]
         in_force = sealing_keys(kept.data_keys)
         if len(macs) != 1 or not in_force:
             raise KeyUnusable("The database holds no complete set of keys. Restore it.")
         mac = opened.pop(macs[0])
-        self._keys = _Keys(opened, tuple(in_force), mac)
+        self._keys = _Keys(opened, tuple(in_force), macs[0], mac)
         self._derived.clear()
+
+    def _opened(self, key: DataKey) -> bytes:
+        """A key that was opened before stays open when it is wrapped anew: servers go on until their next start."""
+        known = self._keys
+        if known is not None and key.id in known.opening:
+            return known.opening[key.id]
+        if known is not None and key.id == known.mac_id:
+            return known.mac
+        return self._kek.unwrap(key)
 
     def knows(self, key_id: str) -> bool:
         """Whether a value that names this key can be opened without a reload."""
