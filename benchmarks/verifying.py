@@ -1,0 +1,102 @@
+"""`/v1/verify`: as many as it can, then half as many with an eye on the clock."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.load import Load, saturate, write_requests
+from benchmarks.paced import SPARE_SECONDS
+from benchmarks.people import People
+from benchmarks.processes import Failed, cpu_seconds, family, run
+from benchmarks.report import Report
+from benchmarks.server import Server, Site
+from tests.support.postgres import PostgresServer
+
+CONNECTIONS = 64
+WARM_SECONDS = 2
+WARM_CODES = 20_000
+GOOD_FOR = 25.0
+# What the first seconds told is no bound for the next ones; the codes must not run out.
+ROOM = 1.6
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where a site keeps its rows; ``postgres`` None: in an SQLite file."""
+
+    site: Site
+    people: People
+    postgres: PostgresServer | None = None
+
+    def number(self, statement: str) -> int:
+        """What a statement counts."""
+        if self.postgres is not None:
+            return int(self.postgres.sql(statement, database=self.site.url.rpartition("/")[2]))
+        connection = sqlite3.connect(self.site.url.removeprefix("sqlite:///"))
+        try:
+            return int(connection.execute(statement).fetchone()[0])
+        finally:
+            connection.close()
+
+    def approved(self) -> int:
+        """Answers that the audit log says were approvals; the log is written with them or they are not."""
+        return self.number("SELECT count(*) FROM events WHERE type = 'authentication:approved'")
+
+    def processes(self) -> list[int]:
+        """Those of the database server, if there is one."""
+        if self.postgres is None:
+            return []
+        return family(int((self.postgres.kept.folder / "pid").read_text("ascii")))
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Processor time of one request in µs: server, database, load generator."""
+
+    server: float
+    database: float
+    generator: float
+
+    def __str__(self) -> str:
+        return f"server {self.server:.0f} µs, database {self.database:.0f} µs, load generator {self.generator:.0f} µs"
+
+
+def maximum(server: Server, store: Store, *, seconds: int) -> tuple[Load, Spent]:
+    """Saturate the server with right codes. Raises ``Failed`` unless every answer was an approval."""
+    warm = store.people.fresh_codes(min(WARM_CODES, store.people.count), within=GOOD_FOR)
+    first = saturate(
+        server.port, server.verifications(store.people, warm), seconds=WARM_SECONDS, connections=CONNECTIONS
+    )
+    codes = store.people.fresh_codes(int(first.rate * seconds * ROOM) + 1_000, within=seconds + 5.0)
+    requests = server.verifications(store.people, codes)
+    before = store.approved()
+    spent = cpu_seconds(server.processes()), cpu_seconds(store.processes())
+    load = saturate(server.port, requests, seconds=seconds, connections=CONNECTIONS)
+    used = cpu_seconds(server.processes()) - spent[0], cpu_seconds(store.processes()) - spent[1]
+    if store.approved() - before < load.requests:
+        raise Failed(f"{load.requests} answers, but {store.approved() - before} approvals in the audit log")
+    return load, Spent(*(part / load.requests * 1e6 for part in (*used, load.own_cpu)))
+
+
+def at_half(server: Server, store: Store, rate: float, *, seconds: int, report: Report, name: str) -> None:
+    """Times at half of the rate that was reached, in an open loop."""
+    wanted = rate / 2
+    codes = store.people.fresh_codes(int(wanted * seconds), within=seconds + 10.0)
+    with tempfile.TemporaryDirectory(prefix="nightlatch-bench-") as folder:
+        file = Path(folder, "requests")
+        write_requests(file, server.verifications(store.people, codes))
+        command = [sys.executable, "-m", "benchmarks.paced", str(server.port), str(wanted), str(CONNECTIONS), str(file)]
+        said = json.loads(run(command, limit=seconds + 2 * SPARE_SECONDS))
+    if said["refused"]:
+        raise Failed(f"{said['refused']} of {said['requests']} paced requests were not approved")
+    report.at_most(f"{name}: p99 at {wanted:.0f}/s, half of the maximum", said["p99_ms"], 25, unit=" ms")
+    own = said["own_cpu"] / said["requests"] * 1e6
+    report.tell(
+        f"{name}: p50, worst, and the generator's own lateness (p99) there",
+        f"{said['p50_ms']:.1f}, {said['worst_ms']:.1f}, {said['late_p99_ms']:.1f} ms; it took {own:.0f} µs a request",
+    )
