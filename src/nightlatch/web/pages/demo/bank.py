@@ -48,6 +48,11 @@ class Session:
     payments: list[dict[str, Any]] = field(default_factory=list)
     device_tokens: dict[str, str] = field(default_factory=dict)
 
+    def leave(self) -> None:
+        """Sign out. The device tokens stay: they say which browser this is, not who is in it."""
+        self.signed_in, self.attempt, self.asserted, self.refused = None, None, None, None
+        self.payments.clear()
+
 
 class Bank:
     """The bank's own code; everything that it knows of Nightlatch is in here."""

@@ -121,8 +121,7 @@ async def own_page(stage: Stage, request: PageRequest) -> Page:
 async def sign_out(stage: Stage, request: PageRequest) -> Page:
     """Sign out of the bank; the browser stays known."""
     _, session, _ = await _posted(stage, request)
-    session.signed_in, session.attempt, session.asserted, session.refused = None, None, None, None
-    session.payments.clear()
+    session.leave()
     return go("/demo")
 
 
@@ -130,7 +129,8 @@ async def new_browser(stage: Stage, request: PageRequest) -> Page:
     """As if in a browser that was never seen: the bank has no device token any more."""
     _, session, _ = await _posted(stage, request)
     session.device_tokens.clear()
-    return await sign_out(stage, request) if session.signed_in else go("/demo")
+    session.leave()
+    return go("/demo")
 
 
 async def flood(stage: Stage, request: PageRequest) -> Page:

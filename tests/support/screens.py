@@ -1,0 +1,185 @@
+"""Pages in Chromium: served on a port of their own, looked at in every shape, and judged by axe-core."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import time_machine
+import uvicorn
+import zxingcpp
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
+from PIL import Image
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+
+from nightlatch.adapters.system import SystemClock
+from nightlatch.domain.brand import Brand
+from nightlatch.domain.time import SECOND
+from nightlatch.web.app import build
+from nightlatch.web.pages.routes import page_handlers
+from nightlatch.web.settings import WebSettings
+from tests.support.ports import World
+
+Scheme = Literal["light", "dark"]
+
+PHONE, DESK = (390, 844), (1280, 800)
+SMALLEST = (320, 640)
+"""1280 pixels at 400 % (WCAG 2.2 §1.4.10)."""
+
+SHAPES: tuple[tuple[str, tuple[int, int], Scheme], ...] = (
+    ("phone-light", PHONE, "light"),
+    ("phone-dark", PHONE, "dark"),
+    ("desk-light", DESK, "light"),
+    ("desk-dark", DESK, "dark"),
+)
+
+
+@dataclass
+class MovingClock:
+    """The clock of this whole process, server and bank alike: it runs, and a test may move it ahead."""
+
+    traveller: time_machine.Traveller
+
+    def now(self) -> int:
+        """The instant in µs."""
+        return time.time_ns() // 1000
+
+    def advance(self, duration: int) -> None:
+        """Let so many µs pass."""
+        self.traveller.shift(duration / SECOND)
+
+
+@dataclass
+class Served:
+    """The demo on a port of its own."""
+
+    url: str
+    world: World
+    clock: MovingClock
+
+
+@dataclass
+class Screen:
+    """One page in Chromium. ``faults`` are console errors, script errors and refused loads."""
+
+    page: Page
+    served: Served
+    pictures: Path | None
+    faults: list[str] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    async def go(self, path: str) -> None:
+        """Open a page of the server."""
+        await self.page.goto(self.served.url + path)
+
+    async def press(self, name: str, *, exact: bool = False) -> None:
+        """Press the first visible button, link or fold of this name."""
+        pattern = re.compile(f"^{re.escape(name)}$" if exact else re.escape(name))
+        found = self.page.get_by_role("button", name=pattern).or_(self.page.get_by_role("link", name=pattern))
+        found = found.or_(self.page.locator("summary", has_text=pattern))
+        await found.filter(visible=True).first.click()
+
+    async def says(self, words: str) -> None:
+        """Wait until the page says this."""
+        await expect(self.page.get_by_text(words).filter(visible=True).first).to_be_visible()
+
+    async def looks_right(self, name: str) -> None:
+        """No fault, nothing for axe-core in either scheme, no sideways scrolling at 400 %; and its pictures."""
+        await self.page.wait_for_load_state("networkidle")
+        assert not self.faults, (name, self.faults)
+        for shape, size, scheme in SHAPES:
+            await self._shape(size, scheme)
+            if self.pictures is not None:
+                await self.page.screenshot(path=self.pictures / f"{name}-{shape}.png", full_page=True)
+            if shape in ("phone-light", "desk-dark", "phone-dark"):
+                await self._accessible(f"{name}, {shape}")
+        await self._shape(SMALLEST, "light")
+        wide = await self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"{name} is {wide} px too wide at 400 %"
+        await self._shape(DESK, "light")
+        self.seen.add(name)
+
+    async def _shape(self, size: tuple[int, int], scheme: Scheme) -> None:
+        await self.page.set_viewport_size({"width": size[0], "height": size[1]})
+        await self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+
+    async def _accessible(self, name: str) -> None:
+        found = await Axe().run(self.page)
+        told = [
+            (violation["id"], [node["html"][:160] for node in violation["nodes"]])
+            for violation in found.response["violations"]
+        ]
+        assert not told, (name, told)
+
+    async def picture_says(self) -> str:
+        """What the picture on the page says, read from its pixels as a camera would."""
+        picture = self.page.locator("figure.picture").filter(visible=True).first
+        shot = Image.open(io.BytesIO(await picture.screenshot()))
+        read = zxingcpp.read_barcodes(shot)
+        assert len(read) == 1
+        return str(read[0].text)
+
+
+@asynccontextmanager
+async def serving_demo(world: World) -> AsyncIterator[Served]:
+    """The demo under a clock that runs, and that a test may move ahead."""
+    world.clock.at = time.time_ns() // 1000
+    sock = socket.create_server(("127.0.0.1", 0))
+    url = f"http://localhost:{sock.getsockname()[1]}"
+    site = replace(world.ports.site, public_url=url, issuer="Meridian")
+    world.ports = replace(world.ports, clock=SystemClock(), site=site)
+    settings = WebSettings(public_url=url, demo=True, brand=Brand(name="Meridian", help_phone="+49 30 5550100"))
+    app = build(world.ports, settings, extra_handlers=page_handlers(world.ports, settings))
+    config = uvicorn.Config(app, log_level="warning", proxy_headers=False, timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve(sockets=[sock]))
+    try:
+        with time_machine.travel(time.time(), tick=True) as traveller:
+            yield Served(url, world, MovingClock(traveller))
+    finally:
+        server.should_exit = True
+        with suppress(asyncio.CancelledError):
+            await running
+        sock.close()
+
+
+@asynccontextmanager
+async def screen(
+    chromium: Browser, served: Served, pictures: Path | None = None, *, scripts: bool = True
+) -> AsyncIterator[Screen]:
+    """A browser with an empty profile at the demo."""
+    context: BrowserContext = await chromium.new_context(
+        viewport={"width": DESK[0], "height": DESK[1]}, java_script_enabled=scripts, locale="en-GB"
+    )
+    context.set_default_timeout(10_000)
+    page = await context.new_page()
+    shown = Screen(page, served, pictures)
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            shown.faults.append(message.text)
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: shown.faults.append(str(error)))
+    try:
+        yield shown
+    finally:
+        await context.close()
+
+
+def oathtool(uri: str, clock: MovingClock, *, ahead: int = 0) -> str:
+    """The code that OATH Toolkit computes from what a picture says."""
+    secret = re.search(r"[?&]secret=([A-Z2-7]+)", uri)
+    assert secret is not None
+    at = clock.now() // SECOND + ahead
+    command = ["oathtool", "--totp", "--base32", "--now", f"@{at}", secret[1]]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
