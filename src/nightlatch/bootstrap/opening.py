@@ -25,7 +25,6 @@ from nightlatch.bootstrap.preparing import check_migrated, key_encryption_key, m
 from nightlatch.bootstrap.waking import open_ephemeral, open_wakeups
 from nightlatch.config import Settings
 from nightlatch.ports.catalog import Catalog
-from nightlatch.ports.keys import SlowHasher
 from nightlatch.ports.rotation import KeyMaker, KeyWrapping, Resealing
 from nightlatch.ports.store import Store
 from nightlatch.ports.world import Clock, Entropy
@@ -138,28 +137,15 @@ async def _wired(
 ) -> Opened:
     database = open_database(settings.database_url)
     stack.push_async_callback(database.close)
-    rows = SqlStore(database)
-    stack.push_async_callback(rows.close)
     catalog = SqlCatalog(database)
     shared = Shared(catalog, world.clock)
     kek = key_encryption_key(settings, await catalog.keys(), world.entropy, make=make)
-    ring, signer = _keys(kek, world, catalog, shared)
-    cached = CachedCatalog(catalog, shared)
-    ports = Ports(
-        store=wrap_store(FreshStore(rows, shared, ring.knows)),
-        directory=SqlDirectory(database),
-        catalog=cached,
-        clock=world.clock,
-        entropy=world.entropy,
-        sealer=ring,
-        signer=signer,
-        hasher=_hasher(stack),
-        ephemeral=await open_ephemeral(settings, database, world.clock, stack),
-        wakeups=await open_wakeups(settings, database, stack),
-        policies=CachedPolicies(cached),
-        site=_site(settings),
-    )
     maker = FreshKeys(kek, world.entropy)
+    ring, signer = _keys(kek, world, catalog, shared)
+    rows = SqlStore(database)
+    stack.push_async_callback(rows.close)
+    store = wrap_store(FreshStore(rows, shared, ring.knows))
+    ports = await _ports(settings, world, stack, database, store, CachedCatalog(catalog, shared), ring, signer)
     if make:
         await make_first_keys(ports, SYSTEM, maker)
     await shared.look()
@@ -175,14 +161,32 @@ async def _wired(
     )
 
 
-def _site(settings: Settings) -> Site:
-    return Site(public_url=settings.public_url, issuer=settings.issuer, organization=settings.brand.name)
-
-
-def _hasher(stack: AsyncExitStack) -> SlowHasher:
+async def _ports(
+    settings: Settings,
+    world: _World,
+    stack: AsyncExitStack,
+    database: Database,
+    store: Store,
+    catalog: Catalog,
+    ring: KeyRing,
+    signer: Es256Signer,
+) -> Ports:
     hasher = Argon2Hasher()
     stack.callback(hasher.close)
-    return hasher
+    return Ports(
+        store=store,
+        directory=SqlDirectory(database),
+        catalog=catalog,
+        clock=world.clock,
+        entropy=world.entropy,
+        sealer=ring,
+        signer=signer,
+        hasher=hasher,
+        ephemeral=await open_ephemeral(settings, database, world.clock, stack),
+        wakeups=await open_wakeups(settings, database, stack),
+        policies=CachedPolicies(catalog),
+        site=Site(public_url=settings.public_url, issuer=settings.issuer, organization=settings.brand.name),
+    )
 
 
 def _keys(kek: KeyEncryptionKey, world: _World, catalog: Catalog, shared: Shared) -> tuple[KeyRing, Es256Signer]:
