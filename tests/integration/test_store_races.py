@@ -106,7 +106,7 @@ async def test_locks_are_taken_in_the_order_of_ids(postgres: PostgresServer, mig
     for root in ("root_2", "root_1"):
         await store.commit(Change(root=root, expected=0))
     other = await asyncpg.connect(migrated_postgres_url)
-    await other.execute("SET lock_timeout = '1s'")
+    await other.execute("SET lock_timeout = '200ms'")  # before PostgreSQL looks for a deadlock, and ends one of us
 
     async with other.transaction():
         await other.execute("SELECT FROM roots WHERE id = 'root_1' FOR UPDATE")
