@@ -33,6 +33,15 @@ LAG_TO_WARN = 10 * SECOND
 LAG_TO_FAIL = 10 * MINUTE
 
 
+_REACH = "See that it runs, and that database_url names it with the right password."
+_POOLER = "startup parameter"
+"""What PgBouncer complains about when it is asked for a session of one's own."""
+_POOLED = (
+    "It is a pooler: add ?statement_cache_size=0 to database_url, and set database_direct_url to "
+    "the PostgreSQL server itself."
+)
+
+
 class Finding(msgspec.Struct, frozen=True):
     """What was looked at, how it is, what was seen, and how to mend it."""
 
@@ -117,12 +126,8 @@ async def _standing(settings: Settings) -> Finding:
     except CannotStart as error:
         return Finding(name, "fail", str(error))
     except Unavailable as error:
-        return Finding(
-            name,
-            "fail",
-            f"does not answer: {first_line(error.__cause__ or error)}",
-            "See that it runs, and that database_url names it with the right password.",
-        )
+        reason = first_line(error.__cause__ or error)
+        return Finding(name, "fail", f"does not answer: {reason}", _POOLED if _POOLER in reason else _REACH)
     return Finding(name, "ok", f"answers, schema is current ({_where(settings)})")
 
 
@@ -200,8 +205,10 @@ async def _audit(site: _Site) -> Finding:
 async def _prepared(site: _Site) -> Finding:
     from nightlatch.adapters.sql.pooling import prepared_statements_work
 
-    name = "prepared statements"
-    if await prepared_statements_work(_address(site.settings.database_url)):
+    name, address = "prepared statements", _address(site.settings.database_url)
+    if not address.statements_kept:
+        return Finding(name, "ok", "none are kept (statement_cache_size=0)")
+    if await prepared_statements_work(address):
         return Finding(name, "ok", "they outlive a transaction")
     return Finding(
         name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,8 @@ from nightlatch.adapters.keys import KeyUnusable
 from nightlatch.adapters.sql.migrate import SchemaTooNew
 from nightlatch.adapters.sql.url import BadAddress
 from nightlatch.domain.errors import Unavailable
+
+_CLASS = re.compile(r"^\([\w.]+\) ")
 
 
 class CannotStart(Exception):
@@ -32,5 +35,5 @@ def explained() -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """The reason without the statement and the links that libraries add."""
-    return str(error).strip().partition("\n")[0]
+    """The reason without the class, the statement and the links that libraries add."""
+    return _CLASS.sub("", str(error).strip().partition("\n")[0])
