@@ -24,11 +24,11 @@ from nightlatch.ports.store import Change, UserKey
 from tests.support.databases import NOW, an_event, keep_person
 from tests.support.postgres import PostgresServer
 
-NEXT = """
+NEXT = f"""
 from alembic import op
 import sqlalchemy as sa
-revision = "0002"
-down_revision = "0001"
+revision = "later"
+down_revision = {head_revision()!r}
 def upgrade():
     op.add_column("users", sa.Column("nickname", sa.Text()))
 """
@@ -48,7 +48,7 @@ def with_step(folder: Path, step: str) -> Path:
     """Our migrations and one more."""
     migrations = folder / "migrations"
     shutil.copytree(MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    (migrations / "versions" / "r0002_next.py").write_text(step)
+    (migrations / "versions" / "later.py").write_text(step)
     return migrations
 
 
@@ -95,7 +95,7 @@ async def test_a_database_with_data_goes_forwards(database_url: str, tmp_path: P
     assert (await store.load(UserKey(user=user.id))).user == user
     await keep_person(store, "ravi")
     await store.close()
-    assert await database.read(current_revision) == "0002"
+    assert await database.read(current_revision) == "later"
     await database.close()
 
 
@@ -110,7 +110,7 @@ async def test_a_failing_step_changes_nothing(database_url: str, tmp_path: Path)
         await migrate_database(database_url, NOW, migrations=with_step(tmp_path, failing))
 
     assert (await store.load(UserKey(user=user.id))).user == user
-    assert await database.read(current_revision) == "0001"
+    assert await database.read(current_revision) == head_revision()
     columns = await database.read(lambda connection: inspect(connection).get_columns("users"))
     assert "nickname" not in {column["name"] for column in columns}
     await store.close()
@@ -121,7 +121,7 @@ async def test_a_failing_step_changes_nothing(database_url: str, tmp_path: Path)
 async def test_a_database_of_a_later_release_is_refused(database_url: str, tmp_path: Path) -> None:
     """We would not know what we do to it."""
     await migrate_database(database_url, NOW, migrations=with_step(tmp_path, NEXT))
-    with pytest.raises(SchemaTooNew, match="0002"):
+    with pytest.raises(SchemaTooNew, match="later"):
         await migrate_database(database_url, NOW)
 
 

@@ -179,7 +179,11 @@ class Authentication(Record, frozen=True, kw_only=True):
 
 
 class Challenge(Record, frozen=True, kw_only=True):
-    """One use of one factor inside an authentication."""
+    """One use of one factor inside an authentication.
+
+    ``mac`` is of the code that was sent or the number that was shown; ``data`` is public, ``sealed`` is not.
+    ``resend_after`` is an instant; ``status`` is what a phone answered.
+    """
 
     id: str
     user_id: str
@@ -189,6 +193,13 @@ class Challenge(Record, frozen=True, kw_only=True):
     created_at: int
     expires_at: int
     used_at: int | None = None
+    mac: bytes | None = None
+    sends: int = 0
+    wrong_answers: int = 0
+    resend_after: int | None = None
+    data: dict[str, Any] = {}
+    sealed: bytes | None = None
+    status: str | None = None
 
 
 class Device(Record, frozen=True, kw_only=True):
@@ -227,6 +238,8 @@ class TicketKind(StrEnum):
     RESULT = "result"
     PORTAL_LINK = "portal_link"
     PORTAL_SESSION = "portal_session"
+    MAIL_LINK = "mail_link"
+    PAIRING = "pairing"
 
 
 class Ticket(Record, frozen=True, kw_only=True):
@@ -289,6 +302,80 @@ class IdempotentAnswer(Record, frozen=True, kw_only=True):
     expires_at: int
 
 
+class Channel(StrEnum):
+    """How a message leaves."""
+
+    SMS = "sms"
+    MAIL = "mail"
+    PUSH = "push"
+
+
+class MessageStatus(StrEnum):
+    """Where a message stands. ``sent``: a gateway took it; ``delivered``: it told so itself."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    EXPIRED = "expired"
+
+
+class OutboxMessage(Record, frozen=True, kw_only=True):
+    """Something to send after the commit that decided it. Root: the user.
+
+    Inserted with the change, and never put again by one: from then on it belongs to the dispatcher, whose
+    claims and marks leave the root's version alone. ``sealed`` holds the payload until it is sent, dead or
+    too old; ``route`` holds what statistics and routing need, and nothing personal. ``lease`` names who
+    sends it now.
+    """
+
+    id: str
+    root: str
+    user_id: str
+    channel: Channel
+    about: str | None = None
+    route: dict[str, Any] = {}
+    sealed: bytes | None = None
+    status: MessageStatus = MessageStatus.WAITING
+    attempts: int = 0
+    due_at: int
+    lease: str | None = None
+    leased_until: int = 0
+    gateway: str | None = None
+    reference: str | None = None
+    error: str | None = None
+    created_at: int
+    expires_at: int
+    done_at: int | None = None
+
+
+class SmsSend(Record, frozen=True, kw_only=True):
+    """That a text was asked for, and whether its code was proved. Has its message's id. Root: the user.
+
+    ``number_hash`` is a keyed digest. ``trusted``: the number was verified over 7 days ago (S11).
+    """
+
+    id: str
+    user_id: str
+    application_id: str | None
+    challenge_id: str
+    number_hash: bytes
+    prefix: str
+    country: str
+    trusted: bool
+    at: int
+    verified_at: int | None = None
+
+
+class SmsPause(Record, frozen=True, kw_only=True):
+    """A prefix to which nothing is sent for a while. Root: ``sms``."""
+
+    prefix: str
+    reason: str
+    paused_at: int
+    until: int
+
+
 class Event(Record, frozen=True, kw_only=True):
     """An audit event. Holds ids; ``personal`` is sealed under the user's own audit key."""
 
@@ -310,3 +397,4 @@ class Event(Record, frozen=True, kw_only=True):
 
 POLICY_ROOT = "policy"
 KEYS_ROOT = "keys"
+SMS_ROOT = "sms"

@@ -83,6 +83,12 @@ POLICY_VERSIONS = RecordTable("policy_versions", r.PolicyVersion, "version")
 DATA_KEYS = RecordTable("data_keys", r.DataKey, "id")
 SIGNING_KEYS = RecordTable("signing_keys", r.SigningKey, "kid")
 IDEMPOTENT_ANSWERS = _index(RecordTable("idempotent_answers", r.IdempotentAnswer, "id"), "expires_at")
+OUTBOX = RecordTable("outbox", r.OutboxMessage, "id")
+# What waits is little; what was sent is found by what the gateway called it.
+_index(OUTBOX, "channel", "due_at", only="status = 'waiting'")
+_index(OUTBOX, "gateway", "reference", only="reference IS NOT NULL")
+SMS_SENDS = _index(_index(RecordTable("sms_sends", r.SmsSend, "id"), "at"), "user_id")
+SMS_PAUSES = RecordTable("sms_pauses", r.SmsPause, "prefix")
 # The key begins with the time, because PostgreSQL keeps each month in a partition of its own.
 EVENTS = _index(RecordTable("events", r.Event, "at", "id", postgresql_partition_by="RANGE (at)"), "user_id", "at")
 
@@ -103,6 +109,9 @@ TABLES: Dictionary[type[r.Record], RecordTable] = {
         DATA_KEYS,
         SIGNING_KEYS,
         IDEMPOTENT_ANSWERS,
+        OUTBOX,
+        SMS_SENDS,
+        SMS_PAUSES,
         EVENTS,
     )
 }
@@ -148,6 +157,18 @@ GENERATION = Table(
     PrimaryKeyConstraint("one", name="generation_one"),
     CheckConstraint("one = 1", name="generation_is_one_row"),
 )
+
+# How much of a cap is used in a window, or reserved by a worker; all nodes share the rows.
+BUDGETS = Table(
+    "budgets",
+    METADATA,
+    Column("key", TEXT, nullable=False),
+    Column("window_start", INTEGER, nullable=False, autoincrement=False),
+    Column("used", INTEGER, nullable=False),
+    Column("expires_at", INTEGER, nullable=False),
+    PrimaryKeyConstraint("key", "window_start", name="budgets_key_window_start"),
+)
+Index("budgets_by_expires_at", BUDGETS.c.expires_at)
 
 EPHEMERAL = Table(
     "ephemeral",
