@@ -50,6 +50,6 @@ def _print(finding: Finding) -> None:
     line = Text()
     line.append(f"{finding.status:<5}", style=_STYLES[finding.status])
     line.append(f"{finding.name}: {printable(finding.detail)}")
-    out.print(line)
+    out.print(line, soft_wrap=True)
     if finding.mend:
         out.print(Text(f"     {printable(finding.mend)}", style="dim"))
