@@ -18,6 +18,7 @@ from nightlatch.app.deciding import (
     offer,
     offered,
     recognize,
+    stands,
     theft,
 )
 from nightlatch.app.events import make_event
@@ -361,7 +362,7 @@ def answer_of(
         expires_at=moment(a.expires_at),
         prompt_url=prompt_url,
         # A hosted authentication's assertion is given by its result code alone.
-        assertion=None if a.return_url else assertion_of(ports, a, user, now),
+        assertion=assertion_of(ports, a, user, now) if not a.return_url and stands(snapshot, a) else None,
         device_token=device_token,
         reason=a.status_reason or msgspec.UNSET,
     )

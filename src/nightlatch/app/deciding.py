@@ -19,6 +19,7 @@ from nightlatch.domain.policy.decision import Context, Decision, Signals, Subjec
 from nightlatch.domain.policy.evaluate import decide
 from nightlatch.domain.records import (
     Application,
+    Authentication,
     Device,
     Event,
     Factor,
@@ -105,6 +106,14 @@ def usable(user: User | None) -> bool:
 def active_factors(snapshot: Snapshot) -> tuple[Factor, ...]:
     """Only an activated factor counts."""
     return tuple(f for f in snapshot.factors if f.status is FactorStatus.ACTIVE)
+
+
+def stands(snapshot: Snapshot, authentication: Authentication) -> bool:
+    """Whether an approval is still good: its user may sign in, and still has the factor that gave it (R6)."""
+    if not usable(snapshot.user):
+        return False
+    given_by = authentication.factor_id
+    return given_by is None or any(factor.id == given_by for factor in active_factors(snapshot))
 
 
 def evaluate(policy: CompiledPolicy, snapshot: Snapshot, ask: Asked, seen: Recognized, now: int) -> Decision:

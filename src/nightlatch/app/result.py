@@ -9,7 +9,7 @@ import msgspec
 from nightlatch.app.approving import assertion_of, next_device
 from nightlatch.app.attempt import key_of, load, own
 from nightlatch.app.context import Caller, Ports
-from nightlatch.app.deciding import recognize
+from nightlatch.app.deciding import recognize, stands
 from nightlatch.app.events import make_event
 from nightlatch.app.kernel import transact
 from nightlatch.app.messages import ResultAnswer, ResultRequest
@@ -61,9 +61,9 @@ async def redeem_result(ports: Ports, caller: Caller, authentication_id: str, re
         ticket = _good(snapshot.ticket, authentication, hashed, now)
         puts: list[Record] = [msgspec.structs.replace(ticket, used_at=now)]
         token = None
-        approved = authentication.status is AuthenticationStatus.APPROVED
         user = snapshot.user
-        if approved and user is not None and user.kind is UserKind.PERSON:
+        assertion = assertion_of(ports, authentication, user, now) if stands(snapshot, authentication) else None
+        if assertion is not None and user is not None and user.kind is UserKind.PERSON:
             seen = recognize(snapshot.device, authentication.device_hash, now)
             token, device = next_device(ports, authentication, seen.device, now)
             puts.append(device)
@@ -82,7 +82,7 @@ async def redeem_result(ports: Ports, caller: Caller, authentication_id: str, re
             puts=tuple(puts),
             events=(event,),
         )
-        return change, _told(ports, authentication, snapshot, token, now)
+        return change, _told(authentication, assertion, token)
 
     return await transact(ports.store, key, decide)
 
@@ -100,13 +100,9 @@ def _good(ticket: Ticket | None, authentication: Authentication, hashed: bytes, 
     return ticket
 
 
-def _told(
-    ports: Ports, authentication: Authentication, snapshot: Snapshot, token: str | None, now: int
-) -> ResultAnswer:
-    if authentication.status is AuthenticationStatus.APPROVED:
-        return ResultAnswer(
-            status="approved",
-            assertion=assertion_of(ports, authentication, snapshot.user, now),
-            device_token=token,
-        )
-    return ResultAnswer(status="rejected", reason=authentication.status_reason)
+def _told(authentication: Authentication, assertion: str | None, token: str | None) -> ResultAnswer:
+    if assertion is not None:
+        return ResultAnswer(status="approved", assertion=assertion, device_token=token)
+    # Approved, and no more: it is too old, its user was disabled, or the factor that gave it was removed.
+    approved = authentication.status is AuthenticationStatus.APPROVED
+    return ResultAnswer(status="rejected", reason="expired" if approved else authentication.status_reason)

@@ -6,6 +6,7 @@ from nightlatch.app.answer import Answered, told, traces
 from nightlatch.app.approving import approved
 from nightlatch.app.attempt import move, require_not_hosted, require_open
 from nightlatch.app.context import Caller, Ports
+from nightlatch.app.deciding import active_factors, usable
 from nightlatch.app.events import make_event
 from nightlatch.app.judging import Judged
 from nightlatch.app.messages import VerificationAnswer
@@ -34,6 +35,9 @@ def skipped(
     """The change of a skip, by the API or by the person in the prompt."""
     require_open(authentication, now)
     deadline = authentication.grace_ends_at
+    if active_factors(snapshot) or not usable(snapshot.user):
+        # It was decided for somebody who had no factor, and might sign in.
+        deadline = None
     if not authentication.skippable or deadline is None or now >= deadline:
         raise Conflict("A way to sign in must be set up now.", code="not_skippable")
     settled = approved(ports, authentication, assess((), authentication.first_factor), now)

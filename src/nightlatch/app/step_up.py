@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from nightlatch.app.context import Caller, Ports
-from nightlatch.app.deciding import active_factors
+from nightlatch.app.deciding import active_factors, stands
 from nightlatch.app.events import make_event
 from nightlatch.app.users.reference import user_key
 from nightlatch.domain.assurance import Assurance, FirstFactor, reachable, satisfies
@@ -55,9 +55,9 @@ def check_approval(
     """The approving authentication, marked as used; to be stored in the change that it approves.
 
     It must be the user's own, for this action alone, made by the calling application, with a factor proved in it at
-    the highest level that the user's factors reach, at most 5 minutes ago, and not used before. An operator at the
-    command line calls for no application and may use any's: it is still the owner's approval. Raises
-    ``StepUpRequired``, which does not tell what was missing.
+    the highest level that the user's factors reach, at most 5 minutes ago, not used before, and that
+    factor not removed since. An operator at the command line calls for no application and may use any's: it is still
+    the owner's approval. Raises ``StepUpRequired``, which does not tell what was missing.
     """
     given, user, application = snapshot.authentication, snapshot.user, caller.application
     if given is None or user is None or given.id != approval:
@@ -69,6 +69,8 @@ def check_approval(
         raise StepUpRequired
     # A decision of "allow" approves as well, with nothing proved.
     if given.factor_id is None or given.acr is None or given.approved_at is None:
+        raise StepUpRequired
+    if not stands(snapshot, given):
         raise StepUpRequired
     # One from the future was made before the clock was set back: its age is unknown (T10).
     if not 0 <= now - given.approved_at <= APPROVAL_LIFE:

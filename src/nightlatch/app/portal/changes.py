@@ -15,7 +15,8 @@ from nightlatch.app.factors.rules import alive
 from nightlatch.app.kept import keep
 from nightlatch.app.kernel import Decided
 from nightlatch.app.messages import ActivatedFactor, Rejection
-from nightlatch.app.portal.session import BEGUN, CODES, Room, move, new_session
+from nightlatch.app.portal.session import BEGUN, CODES, PROVED_BY, Room, move, new_session
+from nightlatch.app.step_up import Leave
 from nightlatch.domain import naming
 from nightlatch.domain.errors import Conflict, Invalid, Refusal, Throttled
 from nightlatch.domain.factors.base import FactorKind
@@ -74,10 +75,13 @@ async def stop_app(ports: Ports, token: str | None) -> None:
     """Drop what was begun; it never counted."""
 
     async def decide(room: Room) -> Decided[None]:
-        factor = begun_factor(room, ports.clock.now())
-        gone = () if factor is None else (factor,)
+        now = ports.clock.now()
         note = room.note(**{BEGUN: None})
-        return Change(root=room.user.id, expected=room.snapshot.version, puts=(note,), deletes=gone), None
+        factor = begun_factor(room, now)
+        if factor is None:
+            return Change(root=room.user.id, expected=room.snapshot.version, puts=(note,)), None
+        change, _ = await drop_factor(ports, room.caller, room.snapshot, factor.id, Leave(approved=False), now)
+        return _with(change, note), None
 
     await move(ports, token, decide)
 
@@ -110,7 +114,7 @@ async def new_codes(ports: Ports, token: str | None) -> None:
         now = ports.clock.now()
         change, made = await replace_codes(ports, room.caller, room.snapshot, room.leave(now), now)
         codes = keep(ports, room.user.id, CODES, msgspec.json.encode(made.backup_codes))
-        return _with(change, room.note(**{CODES: codes})), None
+        return _with(change, room.note(**{CODES: codes, PROVED_BY: _still_proved(room, change)})), None
 
     await move(ports, token, decide)
 
@@ -138,6 +142,14 @@ async def forget_browsers(ports: Ports, token: str | None) -> None:
     await move(ports, token, decide)
 
 
+def _still_proved(room: Room, change: Change) -> str | None:
+    """What was proved here; where that was one of the old codes, the set that takes their place."""
+    proved_by: str | None = room.ticket.data.get(PROVED_BY)
+    if any(isinstance(gone, Factor) and gone.id == proved_by for gone in change.deletes):
+        return next((made.id for made in change.new if isinstance(made, Factor)), None)
+    return proved_by
+
+
 def begun_factor(room: Room, now: int) -> Factor | None:
     """The factor that is being set up here, while it may still be turned on."""
     pending = (f for f in room.snapshot.factors if f.id == room.begun and f.activated_at is None and alive(f, now))
@@ -147,7 +159,7 @@ def begun_factor(room: Room, now: int) -> Factor | None:
 def _turned_on(
     ports: Ports, room: Room, change: Change, told: ActivatedFactor, label: str | None, now: int
 ) -> tuple[Change, TurnedOn]:
-    session, ticket = new_session(ports, room.user, room.ticket.application_id, now, proved=True)
+    session, ticket = new_session(ports, room.user, room.ticket.application_id, now, proved=told.id)
     if told.backup_codes is not None:
         codes = keep(ports, room.user.id, CODES, msgspec.json.encode(told.backup_codes))
         ticket = msgspec.structs.replace(ticket, data={**ticket.data, CODES: codes})

@@ -60,8 +60,8 @@ def _concluded(ports: Ports, room: Room, judged: Judged, now: int, peer: str) ->
     session: str | None = None
     new: tuple[Record, ...] = ()
     gone: tuple[Record, ...] = ()
-    if judged.evidence is not None:
-        session, ticket = new_session(ports, room.user, room.ticket.application_id, now, proved=True)
+    if judged.evidence is not None and judged.factor is not None:
+        session, ticket = new_session(ports, room.user, room.ticket.application_id, now, proved=judged.factor.id)
         new, gone = (ticket,), (room.ticket,)
     event = make_event(
         ports,

@@ -29,6 +29,8 @@ SEEN_EVERY = 1 * MINUTE
 # The notes of a session's ticket.
 SEEN = "seen_at"
 PROVED = "proved_at"
+PROVED_BY = "proved_by"
+"""The factor that was proved."""
 BEGUN = "factor"
 CODES = "codes"
 
@@ -71,9 +73,11 @@ class Room:
         return msgspec.structs.replace(self.ticket, data=kept)
 
     def changes_until(self) -> int | None:
-        """Until when what was proved here permits changes; None where nothing was."""
-        proved_at = self.ticket.data.get(PROVED)
-        return None if proved_at is None else int(proved_at) + APPROVAL_LIFE
+        """Until when what was proved here permits changes; None where nothing was, or by what is gone since (R6)."""
+        proved_at, proved_by = self.ticket.data.get(PROVED), self.ticket.data.get(PROVED_BY)
+        if proved_at is None or all(factor.id != proved_by for factor in active_factors(self.snapshot)):
+            return None
+        return int(proved_at) + APPROVAL_LIFE
 
     def leave(self, now: int) -> Leave:
         """What this session permits: after proof everything, for five minutes; without a factor, a first one.
@@ -121,10 +125,10 @@ async def redeem_link(ports: Ports, token: str, peer: str) -> str:
 
 
 def new_session(
-    ports: Ports, user: User, application_id: str | None, now: int, *, proved: bool = False
+    ports: Ports, user: User, application_id: str | None, now: int, *, proved: str | None = None
 ) -> tuple[str, Ticket]:
-    """A session's token and ticket. One that is made by proof replaces the one that asked for it."""
-    data = {SEEN: now} | ({PROVED: now} if proved else {})
+    """A session's token and ticket. One that is made by proof, of the factor ``proved``, replaces the one before."""
+    data: dict[str, Any] = {SEEN: now} | ({PROVED: now, PROVED_BY: proved} if proved else {})
     return issue(
         ports,
         now,
