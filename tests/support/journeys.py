@@ -92,6 +92,16 @@ def sign_in_at_the_shop(reader: Reader) -> None:
     assert given_up.text.startswith("Shop That did not work.")
 
 
-def come_back(reader: Reader, address: str) -> dict[str, str]:
-    """What the browser brings back to the application: the query of its return address."""
-    return dict(parse_qsl(urlsplit(address).query))
+def hosted_prompt_for_maya(reader: Reader) -> None:
+    """How-to integrate: the page's own functions, with a browser between them; leaves Maya's phone to the page."""
+    session: dict[str, str] = {}
+    names = reader.names
+    browser = Browser().open(names["begin"](session, "maya", "127.0.0.1")).send("/setup")
+    phone = browser.scanned()
+    browser.send("/setup/code", code=phone.code()).send("/saved", saved="yes")
+    browser.http.follow_redirects = False
+    back = browser.send("/continue").page.headers["location"]
+    proved, device_token = names["finish"](session, **dict(parse_qsl(urlsplit(back).query)))
+    assert (proved.username, proved.acr) == ("maya", "aal2")
+    assert device_token
+    names["phone"] = phone
