@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -140,48 +141,40 @@ class Served:
     key: str
 
 
+Prepare = Callable[[Api, Application], Awaitable[None]]
+
+
 @contextmanager
-def serving_in_thread(folder: Path, prepare: Callable[[Api, Application], Awaitable[None]]) -> Iterator[Served]:
+def serving_in_thread(folder: Path, prepare: Prepare) -> Iterator[Served]:
     """A server with the real clock and one application that holds every scope, prepared first."""
-    ready = threading.Event()
-    box: dict[str, Any] = {}
-
-    async def run() -> None:
-        database, clock = f"sqlite:///{folder}/served.db", SystemClock()
-        await migrate_database(database, clock.now())
-        async with open_world(database) as world:
-            world.clock.at = clock.now()
-            world.ports = replace(world.ports, clock=clock)
-            async with open_api(world) as api:
-                await serve(api)
-
-    async def serve(api: Api) -> None:
-        stop = asyncio.Event()
-        box["stop"] = (asyncio.get_running_loop(), stop)
-        application = await api.application()
-        await prepare(api, application)
-        async with serving(api.app) as (url, _):
-            box["served"] = Served(url, application.key)
-            ready.set()
-            await stop.wait()
-
-    def work() -> None:
+    with ThreadPoolExecutor(1) as thread:
+        started: Future[tuple[Served, Callable[[], object]]] = Future()
+        running = thread.submit(lambda: asyncio.run(_serve(folder, prepare, started)))
+        # Whichever comes first: it serves, or it failed before it could.
+        running.add_done_callback(lambda ended: None if started.done() else started.set_exception(_why(ended)))
+        served, stop = started.result(30)
         try:
-            asyncio.run(run())
-        except BaseException as error:
-            box["error"] = error
-            raise
+            yield served
         finally:
-            ready.set()
+            stop()
+            running.result(30)
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    ready.wait(30)
-    if "served" not in box:
-        raise RuntimeError("the server did not start") from box.get("error")
-    try:
-        yield box["served"]
-    finally:
-        loop, stop = box["stop"]
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(15)
+
+def _why(ended: Future[None]) -> BaseException:
+    return ended.exception() or RuntimeError("the server ended before it began")
+
+
+async def _serve(folder: Path, prepare: Prepare, started: Future[tuple[Served, Callable[[], object]]]) -> None:
+    """Serve until the function that is told with the address is called, from whatever thread."""
+    database, clock, over = f"sqlite:///{folder}/served.db", SystemClock(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    await migrate_database(database, clock.now())
+    async with open_world(database) as world:
+        world.clock.at = clock.now()
+        world.ports = replace(world.ports, clock=clock)
+        async with open_api(world) as api:
+            application = await api.application()
+            await prepare(api, application)
+            async with serving(api.app) as (url, _):
+                started.set_result((Served(url, application.key), partial(loop.call_soon_threadsafe, over.set)))
+                await over.wait()

@@ -9,6 +9,7 @@ import pytest
 
 from nightlatch.app.messages import NewAuthentication, NewFactor, NewUser, OneShot, UserPatch
 from nightlatch.domain.errors import FieldProblem, Invalid
+from nightlatch.web.api.audit import EventQuery
 from nightlatch.web.common.decoding import BodyDecoder
 from nightlatch.web.common.problems import Malformed
 from nightlatch.web.common.query import PageQuery, read_query
@@ -140,12 +141,14 @@ def test_query_parameters_are_read_by_type() -> None:
         (b"limit=ten", "/limit", "wrong_type", None),
         (b"limit=0", "/limit", "wrong_type", None),
         (b"limit=201", "/limit", "wrong_type", None),
+        (b"since=null", "/since", "wrong_type", None),
+        (b"since=2026-01-01T00:00:00", "/since", "wrong_type", None),
         (b"cursor=a%00b", "/cursor", "control_character", None),
     ],
 )
 def test_query_parameters_are_refused_by_name(raw: bytes, pointer: str, code: str, nearest: str | None) -> None:
     with pytest.raises(Invalid) as refused:
-        read_query(PageQuery, raw)
+        read_query(EventQuery, raw)
     (found,) = refused.value.fields
     assert (found.pointer, found.code, found.nearest) == (pointer, code, nearest)
 

@@ -59,4 +59,9 @@ def read_query(type_: Any, raw: bytes) -> Any:
         ]
     if bad:
         raise Invalid(fields=tuple(bad))
-    return convert_all(type_, values)
+    query = convert_all(type_, values)
+    # Read leniently, the word null is None, which here only absence may say.
+    nulls = [FieldProblem(f"/{name}", "wrong_type", "Leave it out.") for name in values if getattr(query, name) is None]
+    if nulls:
+        raise Invalid(fields=tuple(nulls))
+    return query
