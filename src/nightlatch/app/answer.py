@@ -198,7 +198,7 @@ def answer_event(
         authentication_id=authentication.id,
         factor_id=judged.factor.id if judged.factor else None,
         factor_kind=judged.factor.kind.value if judged.factor else None,
-        reason=judged.rejection or authentication.status_reason,
+        reason=judged.reason or authentication.status_reason,
         data={
             "action": authentication.action,
             "decision": authentication.decision,

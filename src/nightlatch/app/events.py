@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from nightlatch.app.context import Caller, Ports
-from nightlatch.domain.crypto.sealing import Place, open_, seal
+from nightlatch.domain.crypto.sealing import Place, SealBroken, open_, seal
 from nightlatch.domain.ids import EVENT
 from nightlatch.domain.records import Event, User
 
@@ -71,11 +71,17 @@ def leaf_of(event: Event) -> bytes:
 
 
 def personal_of(ports: Ports, user: User | None, event: Event) -> dict[str, Any] | None:
-    """Open an event's personal fields; None once the user's key is gone."""
+    """Open an event's personal fields; None once the user's key is gone.
+
+    None as well where they were tampered with, which ``leaf`` shows: one spoilt row must not hide all others.
+    """
     if user is None or not user.audit_key or event.personal is None:
         return None
-    key = ports.sealer.open(user.audit_key, audit_key_place(user.id))
-    plain = open_({user.id: key}, event.personal, _place(event.id, user.id))
+    try:
+        key = ports.sealer.open(user.audit_key, audit_key_place(user.id))
+        plain = open_({user.id: key}, event.personal, _place(event.id, user.id))
+    except SealBroken:
+        return None
     opened: dict[str, Any] = msgspec.json.decode(plain)
     return opened
 

@@ -14,6 +14,7 @@ import msgspec
 from nightlatch.app.context import Ports
 from nightlatch.app.factors.secrets import open_secret
 from nightlatch.app.messages import Rejection
+from nightlatch.domain.crypto.sealing import SealBroken
 from nightlatch.domain.errors import Invalid
 from nightlatch.domain.factors import backup_codes, hotp, totp
 from nightlatch.domain.factors.base import CodeRejected, Evidence, FactorKind, WrongCode
@@ -38,7 +39,8 @@ class Judged:
     """``states`` are to be stored; ``evidence`` is there exactly when ``rejection`` is not.
 
     ``counted``: the answer was compared and was wrong, so that it counts against the
-    authentication too; a throttled or impossible one does not.
+    authentication too; a throttled or impossible one does not. ``unreadable``: the factor's secret
+    does not open, so that it proves nothing any more.
     """
 
     factor: Factor | None = None
@@ -48,6 +50,12 @@ class Judged:
     states: tuple[FactorState, ...] = ()
     counted: bool = False
     backup_codes_left: int | None = None
+    unreadable: bool = False
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was refused, as the audit log tells it: operators must learn of a secret that was tampered with."""
+        return "secret_unreadable" if self.unreadable else self.rejection
 
 
 async def judge(
@@ -81,6 +89,9 @@ async def judge(
     except CodeRejected as rejected:
         failed = after_failure(state, lane, now)
         return Judged(factor=factor, rejection=rejected.reason, states=(failed,), counted=True)
+    except SealBroken:
+        # It was changed, or moved here from another row (K1). No code is to blame, and none can be right.
+        return Judged(factor=factor, rejection="no_such_factor", unreadable=True)
     return _accepted(snapshot, factor, state, counter, step, now)
 
 

@@ -106,3 +106,10 @@ class Unavailable(Refusal):
 
     code = "unavailable"
     detail = "A part that this needs does not answer. Nothing was approved. Try again."
+
+
+class Unreadable(Unavailable):
+    """What was kept for this was changed or moved in the database, and does not open (503)."""
+
+    code = "unreadable"
+    detail = "Something that was kept for this was changed in the database and does not open. Nothing was approved."

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from nightlatch.adapters.keys.providers import KeyUnusable
+from nightlatch.domain.crypto.sealing import SealBroken
 from nightlatch.domain.keys import published_keys, signing_key, signing_key_place, signing_keys
 from nightlatch.domain.records import SigningKey
 from nightlatch.ports.catalog import KeptKeys
@@ -39,7 +40,7 @@ class Es256Signer:
         self._private: dict[str, ec.EllipticCurvePrivateKey] = {}
 
     def load(self, kept: KeptKeys) -> None:
-        """Take these keys; the ring that opens them must be loaded first. Raises ``SealBroken``."""
+        """Take these keys; the ring that opens them must be loaded first. Raises ``KeyUnusable``."""
         in_force = tuple(signing_keys(kept.signing_keys))
         if not in_force:
             raise KeyUnusable("The database holds no signing key. Restore it from its backup.")
@@ -68,7 +69,10 @@ class Es256Signer:
     def _opened(self, key: SigningKey) -> ec.EllipticCurvePrivateKey:
         if key.kid in self._private:
             return self._private[key.kid]
-        der = self._sealer.open(key.sealed, signing_key_place(key.kid))
+        try:
+            der = self._sealer.open(key.sealed, signing_key_place(key.kid))
+        except SealBroken:
+            raise KeyUnusable(f"Signing key {key.kid} was changed in the database. Restore the database.") from None
         private = load_der_private_key(der, password=None)
         if not isinstance(private, ec.EllipticCurvePrivateKey):
             raise KeyUnusable(f"Signing key {key.kid} is no P-256 key.")

@@ -13,14 +13,18 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 Run = Callable[[Sequence[Item]], Awaitable[Sequence[Answer | Exception]]]
 
+PATIENCE = 5.0
+"""Seconds in the queue, which is empty in milliseconds when the database answers."""
+
 
 class _Waiting(Generic[Item, Answer]):
-    __slots__ = ("answer", "item", "key")
+    __slots__ = ("answer", "item", "key", "since")
 
-    def __init__(self, item: Item, key: str | None, answer: asyncio.Future[Answer]) -> None:
+    def __init__(self, item: Item, key: str | None, loop: asyncio.AbstractEventLoop) -> None:
         self.item = item
         self.key = key
-        self.answer = answer
+        self.answer: asyncio.Future[Answer] = loop.create_future()
+        self.since = loop.time()
 
 
 class Coalescer(Generic[Item, Answer]):
@@ -28,16 +32,24 @@ class Coalescer(Generic[Item, Answer]):
 
     ``run`` answers each item by its place: a value, or the exception that is this item's alone; what it raises is
     everybody's. Of items that share a key (``key_of``), one is on its way and the others wait their turn.
-    A caller that is cancelled while it waits takes nothing from the others.
+    A caller that is cancelled while it waits takes nothing from the others. Who has waited for ``PATIENCE`` is told
+    ``Unavailable`` and not sent any more: behind a database that hangs, each would wait for all those before it.
     """
 
     def __init__(
-        self, run: Run[Item, Answer], *, limit: int, lanes: int, key_of: Callable[[Item], str] | None = None
+        self,
+        run: Run[Item, Answer],
+        *,
+        limit: int,
+        lanes: int,
+        key_of: Callable[[Item], str] | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         self._run = run
         self._limit = limit
         self._lanes = lanes
         self._key_of = key_of
+        self._patience = patience
         self._ready: deque[_Waiting[Item, Answer]] = deque()
         self._behind: dict[str, deque[_Waiting[Item, Answer]]] = {}
         self._running = 0
@@ -49,7 +61,7 @@ class Coalescer(Generic[Item, Answer]):
         if self._closed:
             raise Unavailable("The store is closed.")
         key = self._key_of(item) if self._key_of else None
-        waiting: _Waiting[Item, Answer] = _Waiting(item, key, asyncio.get_running_loop().create_future())
+        waiting: _Waiting[Item, Answer] = _Waiting(item, key, asyncio.get_running_loop())
         if key is not None and key in self._behind:
             self._behind[key].append(waiting)
         else:
@@ -96,10 +108,13 @@ class Coalescer(Generic[Item, Answer]):
 
     def _next_batch(self) -> list[_Waiting[Item, Answer]]:
         batch: list[_Waiting[Item, Answer]] = []
+        patient = asyncio.get_running_loop().time() - self._patience
         while self._ready and len(batch) < self._limit:
             waiting = self._ready.popleft()
+            if waiting.since < patient and not waiting.answer.done():
+                waiting.answer.set_exception(Unavailable())
             if waiting.answer.done():
-                self._release(waiting)  # its caller left before it was sent
+                self._release(waiting)  # its caller left, or was told, before it was sent
             else:
                 batch.append(waiting)
         return batch

@@ -10,7 +10,14 @@ from nightlatch.app.events import make_event
 from nightlatch.app.factors.answers import factor_fields
 from nightlatch.app.factors.backup_codes import codes_event, fresh_codes
 from nightlatch.app.factors.find import owned
-from nightlatch.app.factors.rules import alive, backup_code_count, dead_pending, require_kind, require_person
+from nightlatch.app.factors.rules import (
+    alive,
+    backup_code_count,
+    dead_pending,
+    require_kind,
+    require_no_confirmation,
+    require_person,
+)
 from nightlatch.app.judging import Judged, judge
 from nightlatch.app.kernel import Decided
 from nightlatch.app.messages import ActivatedFactor, Activation
@@ -25,6 +32,7 @@ from nightlatch.ports.store import Change, Snapshot
 _WRONG = {
     "wrong_code": "The code is not right. Type the one that the app shows now, and check its clock.",
     "replayed": "This code was used. Wait for the next one.",
+    "no_such_factor": "This factor cannot be used. Begin a new one.",
 }
 
 
@@ -58,9 +66,12 @@ async def complete_factor(
         raise Conflict("This factor is active already.", code="already_active")
     if not alive(factor, now):
         raise Conflict("The time to activate this factor is over. Begin a new one.", code="enrollment_expired")
-    require_kind(await ports.policies.current(), factor.kind)
-    if active_factors(snapshot) and not factor.public.get("approved"):
-        return refused(ports, caller, user, snapshot, now, "factor:activated"), StepUpRequired()
+    policy = await ports.policies.current()
+    require_kind(policy, factor.kind)
+    if not factor.public.get("approved"):
+        if active_factors(snapshot):
+            return refused(ports, caller, user, snapshot, now, "factor:activated"), StepUpRequired()
+        require_no_confirmation(policy)
     judged = await judge(ports, snapshot, (factor,), code, factor_id=factor.id, lane=Lane.OTHER, now=now)
     if judged.evidence is None:
         return _failed(ports, caller, user, snapshot, factor, judged, now)
@@ -71,7 +82,7 @@ def _failed(
     ports: Ports, caller: Caller, user: User, snapshot: Snapshot, factor: Factor, judged: Judged, now: int
 ) -> tuple[Change, Refusal]:
     reason = judged.rejection or "wrong_code"
-    event = _event(ports, caller, user, factor, now, "factor:activation_failed", reason=reason)
+    event = _event(ports, caller, user, factor, now, "factor:activation_failed", reason=judged.reason or reason)
     change = Change(root=user.id, expected=snapshot.version, puts=judged.states, events=(event,))
     if reason == "throttled":
         return change, Throttled(retry_after=judged.retry_after)

@@ -24,6 +24,7 @@ from nightlatch.app.settling import settle
 from nightlatch.app.step_up import Leave, approval_key, leave_by_approval, refused
 from nightlatch.app.users.reference import active
 from nightlatch.domain import naming
+from nightlatch.domain.crypto.sealing import SealBroken
 from nightlatch.domain.errors import Conflict, Refusal, StepUpRequired
 from nightlatch.domain.factors import qr
 from nightlatch.domain.factors.base import FactorKind
@@ -149,8 +150,16 @@ def _require_new_secret(ports: Ports, snapshot: Snapshot, wanted: Wanted) -> Non
     if wanted.secret is None:
         return
     for factor in snapshot.factors:
-        if factor.kind in (FactorKind.TOTP, FactorKind.HOTP) and open_secret(ports, factor) == wanted.secret:
+        if factor.kind in (FactorKind.TOTP, FactorKind.HOTP) and _readable(ports, factor) == wanted.secret:
             raise Conflict("Another factor of this user has this secret already.", code="secret_in_use")
+
+
+def _readable(ports: Ports, factor: Factor) -> bytes | None:
+    """The secret, unless it was tampered with: then no code is accepted for it, and none can be accepted twice."""
+    try:
+        return open_secret(ports, factor)
+    except SealBroken:
+        return None
 
 
 def _records(

@@ -14,7 +14,8 @@ from nightlatch.app.messages import FactorAnswer, Resynchronization
 from nightlatch.app.settling import settle
 from nightlatch.app.users.reference import active, user_key
 from nightlatch.domain import throttle
-from nightlatch.domain.errors import Conflict, Invalid, Refusal, Throttled
+from nightlatch.domain.crypto.sealing import SealBroken
+from nightlatch.domain.errors import Conflict, Invalid, Refusal, Throttled, Unreadable
 from nightlatch.domain.factors import hotp
 from nightlatch.domain.factors.base import CodeRejected, FactorKind
 from nightlatch.domain.records import Event, Factor, FactorState, FactorStatus, User
@@ -64,6 +65,8 @@ def _judged(
     except CodeRejected:
         detail = "These are not two codes in a row. Press twice and type both."
         return throttle.after_failure(state, Lane.OTHER, now), Invalid.field("/code", "wrong_code", detail)
+    except SealBroken:
+        return None, Unreadable()
     proved = replace(throttle.after_success(state), counter=counter, last_used_at=now)
     return proved, factor_answer(factor, proved)
 
@@ -79,6 +82,11 @@ def _event(ports: Ports, caller: Caller, user: User, factor: Factor, answer: Fac
         user=user,
         factor_id=factor.id,
         factor_kind=factor.kind.value,
-        reason=("throttled" if isinstance(answer, Throttled) else "wrong_code") if failed else None,
+        reason=_reason(answer) if isinstance(answer, Refusal) else None,
         personal={"label": factor.label},
     )
+
+
+def _reason(refusal: Refusal) -> str:
+    """As the audit log tells it."""
+    return "wrong_code" if isinstance(refusal, Invalid) else refusal.code

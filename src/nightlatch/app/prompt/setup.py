@@ -17,7 +17,7 @@ from nightlatch.app.context import Ports
 from nightlatch.app.deciding import active_factors
 from nightlatch.app.factors.activate import complete_factor
 from nightlatch.app.factors.enroll import Wanted, begin_factor
-from nightlatch.app.factors.rules import alive
+from nightlatch.app.factors.rules import alive, require_no_confirmation
 from nightlatch.app.judging import Judged
 from nightlatch.app.kept import keep
 from nightlatch.app.kernel import Decided
@@ -48,7 +48,7 @@ class SetUp:
 async def begin_setup(ports: Ports, visit: Visit) -> None:
     """Make a secret for an authenticator app; once begun, it stays the same.
 
-    Raises ``Elsewhere``; ``Conflict`` where this sign-in asks for no set-up.
+    Raises ``Elsewhere``; ``Conflict`` where this sign-in asks for no set-up, or policy wants a confirmation first.
     """
 
     async def decide(seat: Seat) -> Decided[None]:
@@ -56,6 +56,8 @@ async def begin_setup(ports: Ports, visit: Visit) -> None:
         _require_setup(seat, now)
         if begun(seat, now):
             return None, None
+        # Of nobody it is asked as well: what is refused must not tell whether there is such a user (H6).
+        require_no_confirmation(await ports.policies.current(), elsewhere=seat.peer_differs)
         if seat.snapshot.user is None:
             return _decoy(ports, seat, now), None
         change, enrolled = await begin_factor(ports, seat.caller, seat.snapshot, APP, Leave(approved=False), now)
@@ -83,7 +85,7 @@ async def finish_setup(ports: Ports, visit: Visit, code: str) -> SetUp:
         if isinstance(told, ActivatedFactor):
             return _settled(ports, seat, change, told, now), SetUp()
         if isinstance(told, Throttled):
-            return None, SetUp("throttled", told.retry_after)
+            return change, SetUp("throttled", told.retry_after)
         reason = _reason(told)
         return _refused(ports, seat, change.puts, reason, now), SetUp(reason)
 
@@ -143,7 +145,8 @@ def _settled(ports: Ports, seat: Seat, change: Change, told: ActivatedFactor, no
 
 
 def _refused(ports: Ports, seat: Seat, states: tuple[Record, ...], reason: Rejection, now: int) -> Change:
-    judged = Judged(rejection=reason, counted=True)
+    factor = next((f for f in seat.snapshot.factors if f.id == seat.ticket.data[BEGUN]), None)
+    judged = Judged(factor=factor, rejection=reason, counted=True)
     counted: Authentication = settle(ports, seat.authentication, judged, now, remember=False)
     event = answer_event(ports, seat.caller, seat.snapshot.user, counted, judged, now)
     kept_states = tuple(state for state in states if isinstance(state, FactorState))

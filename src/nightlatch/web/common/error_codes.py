@@ -163,6 +163,12 @@ ERROR_CODES: dict[str, ErrorCode] = {
         "Nothing was approved, and what was asked may or may not have been stored. Wait as `Retry-After` says; repeat "
         "creations with the same `Idempotency-Key`. `nightlatch doctor` tells which part it is.",
     ),
+    "unreadable": ErrorCode(
+        503,
+        "Something that was kept does not open",
+        "A sealed value was changed, or moved to another row, in the database itself. Nothing was approved. The log "
+        "names the request; restore the row from a backup, and find out who can write to the database.",
+    ),
 }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import structlog
 
+from nightlatch.domain.crypto.sealing import SealBroken
 from nightlatch.domain.errors import (
     Conflict,
     FieldProblem,
@@ -17,10 +19,13 @@ from nightlatch.domain.errors import (
     Throttled,
     Unauthenticated,
     Unavailable,
+    Unreadable,
 )
 from nightlatch.web.common.error_codes import title_of
 
 MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger("nightlatch.web")
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -81,6 +86,12 @@ class Internal(Refusal):
 
     code = "internal_error"
     detail = "Something failed on our side. Nothing was approved. Quote the request id when you report it."
+
+
+def unreadable(error: SealBroken, request_id: str) -> Unreadable:
+    """The refusal of a request that met a sealed value which does not open; operators read of it in the log."""
+    log.error("a sealed value does not open", reason=str(error), request_id=request_id)
+    return Unreadable()
 
 
 _STATUSES: dict[type[Refusal], int] = {

@@ -10,12 +10,13 @@ from litestar.types import Receive, Scope, Send
 
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.idempotency import Made, once
+from nightlatch.domain.crypto.sealing import SealBroken
 from nightlatch.domain.errors import NotFound, Refusal
 from nightlatch.web.common.authorization import caller_of, check_scope
 from nightlatch.web.common.body import JSON, Disconnected, check_media_type, media_type_of, read_body
 from nightlatch.web.common.closing import Closing
 from nightlatch.web.common.endpoint import Call, Endpoint, Reply, Text
-from nightlatch.web.common.problems import Headers, Malformed, MethodNotAllowed, render_problem
+from nightlatch.web.common.problems import Headers, Malformed, MethodNotAllowed, render_problem, unreadable
 from nightlatch.web.common.query import NoQuery, read_query
 from nightlatch.web.common.respond import method_of, respond
 from nightlatch.web.settings import WebSettings
@@ -47,6 +48,9 @@ class Resource:
             status, headers, body = await self._answer(scope, receive)
         except Disconnected:
             return
+        except SealBroken as error:
+            refusal = unreadable(error, request_id_of(scope))
+            status, headers, body = render_problem(refusal, request_id_of(scope), self._settings.public_url)
         except Refusal as refusal:
             status, headers, body = render_problem(refusal, request_id_of(scope), self._settings.public_url)
         await respond(scope, send, status, headers, body)

@@ -15,11 +15,12 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from nightlatch.app.context import Ports
+from nightlatch.domain.crypto.sealing import SealBroken
 from nightlatch.domain.errors import Forbidden, NotFound, Refusal, Throttled, Unavailable
 from nightlatch.web.common.address import client_address
 from nightlatch.web.common.body import Disconnected, check_media_type, read_body
 from nightlatch.web.common.cookies import Cookies
-from nightlatch.web.common.problems import Headers, Internal, MethodNotAllowed, status_of
+from nightlatch.web.common.problems import Headers, Internal, MethodNotAllowed, status_of, unreadable
 from nightlatch.web.common.respond import method_of, respond
 from nightlatch.web.common.security_headers import CONTENT_SECURITY_POLICY, content_security_policy
 from nightlatch.web.pages.shared.assets import Assets
@@ -223,6 +224,8 @@ class PagePath:
             page = await self._answer(scope, receive)
         except Disconnected:
             return
+        except SealBroken as error:
+            page = self._site.refusal(unreadable(error, str(scope["state"]["request_id"])))
         except Refusal as refusal:
             page = self._site.refusal(refusal)
         await respond(scope, send, page.status, _headers(page), page.body)
