@@ -64,9 +64,10 @@ conformance: $(VENV)/.dev ## run every test and write docs/conformance.md
 docs: $(VENV)/.dev ## write docs/reference from the code
 	$(BIN)/python tools/reference.py
 
-pictures: $(VENV)/.dev ## take a picture of every page, phone and desktop, into var/pictures
+pictures: $(VENV)/.dev ## take a picture of every page into var/pictures, the README's into docs/pictures
 	@tools/system_packages test
 	$(PYTEST) -q -m pictures --pictures=var/pictures tests/e2e $(ARGS)
+	$(BIN)/python tools/readme_pictures.py var/pictures docs/pictures
 
 lock: $(VENV)/.dev ## resolve requirements/*.in and pyproject.toml into the locks (ARGS=--upgrade for newer releases)
 	$(COMPILE) $(ARGS) --all-extras -o requirements/runtime.txt pyproject.toml requirements/build.in

@@ -111,8 +111,20 @@ async def test_one_code_sent_fifty_times_is_accepted_once(visitor: Screen) -> No
     await visitor.says("Enter your code.")
     visitor.served.clock.advance(30 * SECOND)
     await type_in(visitor)
-    await visitor.press("Sign in", exact=True)
+    await visitor.press("Confirm")
     await visitor.says("just now, proved (aal2)")
+
+
+async def test_a_payment_needs_a_second_lock_from_the_first_day(visitor: Screen) -> None:
+    """Signing in may be gone on with for thirty days; paying may not."""
+    await visitor.press("Sign in", exact=True)
+    await visitor.press("Not now: 30 days left")
+    await visitor.says("They put it off.")
+    await visitor.press("Pay 1")
+    await visitor.says("That needs a second lock.")
+    await visitor.looks_right("refused-payment")
+    await visitor.press("Back to Meridian Bank")
+    await visitor.says("Not paid. It was refused.")
 
 
 async def test_signing_in_again(visitor: Screen) -> None:

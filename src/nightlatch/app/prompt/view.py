@@ -48,6 +48,7 @@ class PromptView:
     stage: Stage
     authentication_id: str
     application: str
+    login: bool
     return_url: str
     now: int
     ways: tuple[Way, ...] = ()
@@ -69,6 +70,7 @@ async def view_prompt(ports: Ports, visit: Visit) -> PromptView:
         stage=_stage(seat, now),
         authentication_id=a.id,
         application=application.application.name,
+        login=a.action == "login",
         return_url=a.return_url or "",
         now=now,
         ways=ways_of(seat, now),

@@ -196,7 +196,7 @@ def code_page(request: PageRequest, visit: Visit, view: PromptView, way: Way) ->
     if way.stopped or way.paused_until is not None:
         return screen(request, visit, view, "prompt/paused.html", way=shown(way), until=way.paused_until)
     error = refusal_words(request.query.get("said"), way.kind)
-    remember = days(view.remember_for) if view.remember_for else None
+    remember = days(view.remember_for) if view.remember_for and view.login else None
     several = sum(1 for other in view.ways if other.kind is way.kind) > 1
     return screen(
         request, visit, view, "prompt/code.html", way=shown(way), error=error, remember_days=remember, several=several
@@ -211,6 +211,7 @@ def screen(request: PageRequest, visit: Visit, view: PromptView, name: str, **va
         base=base_of(visit),
         csrf=csrf_token(secret_of(visit)),
         app=view.application,
+        login=view.login,
         org=request.site.settings.brand.name,
         ways=[shown(way) for way in view.ways],
         other_ways=len(view.ways) > 1,
