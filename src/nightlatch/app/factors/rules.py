@@ -6,7 +6,7 @@ from nightlatch.domain.errors import Conflict, Invalid
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.registry import spec_of
 from nightlatch.domain.policy.compiled import CompiledPolicy
-from nightlatch.domain.policy.document import Confirm
+from nightlatch.domain.policy.evaluate import confirmation_of
 from nightlatch.domain.records import Factor, FactorState, FactorStatus, Record, User, UserKind
 from nightlatch.domain.time import MINUTE
 from nightlatch.ports.store import Snapshot
@@ -34,10 +34,13 @@ def require_kind(policy: CompiledPolicy, kind: FactorKind) -> None:
         raise Invalid.field("/kind", "kind_not_allowed", "The policy in force does not allow this kind.")
 
 
-def require_no_confirmation(policy: CompiledPolicy) -> None:
-    """Raise ``Conflict`` where policy asks for more before a first factor counts than a key can give."""
+def require_no_confirmation(policy: CompiledPolicy, *, elsewhere: bool = False) -> None:
+    """Raise ``Conflict`` where policy asks for more before a first factor counts than a key or a prompt can give.
+
+    ``elsewhere``: the browser is in another network than the application told.
+    """
     first = policy.document.first_factor
-    if first.confirm is not Confirm.NONE or first.hold:
+    if first.hold or confirmation_of(first.confirm, address_mismatch=elsewhere) != "none":
         raise Conflict(
             "The policy in force wants a first factor to be confirmed, which this call cannot do.",
             code="confirmation_required",

@@ -116,7 +116,7 @@ def _without_factor(
         decision,
         grace_ends_at=deadline,
         skippable=skippable,
-        confirmation=_confirmation(first.confirm, signals),
+        confirmation=confirmation_of(first.confirm, address_mismatch=signals.address_mismatch),
         hold=first.hold,
     )
 
@@ -195,8 +195,9 @@ def _grace_reason(deadline: int | None, in_grace: bool, skippable: bool) -> Reas
     return Reason("grace_period", None, "enroll", f"adding a factor may be put off until {rfc3339(deadline)}")
 
 
-def _confirmation(confirm: Confirm, signals: Signals) -> Confirmation:
-    if confirm is Confirm.NONE and signals.address_mismatch:
+def confirmation_of(confirm: Confirm, *, address_mismatch: bool) -> Confirmation:
+    """What adding a first factor needs: what the document says, and more where the browser is not where it was told."""
+    if confirm is Confirm.NONE and address_mismatch:
         # A risky context may not add a first factor on the password alone.
         return Confirm.VERIFIED_ADDRESS.value
     return confirm.value

@@ -1,0 +1,68 @@
+"""Somebody who has the password, and a browser far from its owner's, wants the first second factor to be theirs."""
+
+from __future__ import annotations
+
+import pytest
+
+from nightlatch.app.factors.find import list_factors
+from nightlatch.app.policy.apply import apply_policy
+from tests.support.browsing import Pages, Visitor, open_pages
+from tests.support.ports import OPERATOR, World
+
+ELSEWHERE = "198.51.100.9"
+NO_GRACE = "mfa_enforcement: {all_users: true}\n"
+CONFIRMED = NO_GRACE + "first_factor: {confirm: verified_address}\n"
+
+
+@pytest.fixture
+async def pages(world: World) -> Pages:
+    """Pages, a bank, and Maya."""
+    opened = await open_pages(world)
+    await world.person(opened.bank.caller)
+    return opened
+
+
+async def set_up_from(pages: Pages, visitor: Visitor, user: str) -> str:
+    """What somebody sees who presses *Set up*."""
+    attempt = await pages.bank.send(user)
+    assert attempt.prompt_url is not None
+    await visitor.get(attempt.prompt_url)
+    await visitor.submit("/setup")
+    return f"{visitor.page.status_code} {visitor.text}"
+
+
+@pytest.mark.requirement("G3")
+@pytest.mark.parametrize("policy", [None, NO_GRACE])
+async def test_no_first_factor_from_elsewhere_without_a_confirmation(pages: Pages, policy: str | None) -> None:
+    """The prompt's own peer is not where the bank says that Maya is."""
+    if policy is not None:
+        await apply_policy(pages.world.ports, OPERATOR, policy, None)
+    async with pages.browser(ELSEWHERE) as elsewhere:
+        assert "409 Meridian Somebody must confirm first" in await set_up_from(pages, elsewhere, "maya")
+    assert not (await list_factors(pages.world.ports, pages.bank.caller, "maya")).data
+    async with pages.browser() as home:
+        assert "Scan this picture" in await set_up_from(pages, home, "maya")
+
+
+@pytest.mark.requirement("H6")
+@pytest.mark.parametrize(("policy", "peer"), [(NO_GRACE, ELSEWHERE), (CONFIRMED, "192.0.2.7")])
+async def test_nobody_is_asked_for_the_same_confirmation(pages: Pages, policy: str, peer: str) -> None:
+    """What a browser is refused must not tell whether there is such a user."""
+    await apply_policy(pages.world.ports, OPERATOR, policy, None)
+    seen = []
+    for user in ("maya", "nobody"):
+        async with pages.browser(peer) as visitor:
+            seen.append(await set_up_from(pages, visitor, user))
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.requirement("G3")
+async def test_a_policy_that_wants_a_confirmation_wants_it_of_what_was_begun_before(pages: Pages) -> None:
+    """Ten minutes are long enough to begin, and to finish after the operator asked for more."""
+    async with pages.browser() as visitor:
+        await set_up_from(pages, visitor, "maya")
+        phone = visitor.scanned(pages.world)
+        await apply_policy(pages.world.ports, OPERATOR, CONFIRMED, None)
+        await visitor.submit("/setup/code", code=phone.code())
+    factors = await list_factors(pages.world.ports, pages.bank.caller, "maya")
+    assert [factor.status.value for factor in factors.data] == ["pending"]
