@@ -16,7 +16,7 @@ CHOSEN = {
     "phone": "backup-codes-phone-dark",
 }
 TALLEST = 900
-COLORS = 48
+COLORS = 256
 LARGEST = 150 * 1024
 
 
@@ -33,7 +33,7 @@ def main(source: Path, target: Path) -> int:
         written = target / f"{name}.png"
         with Image.open(path) as picture:
             cut = picture.convert("RGB").crop((0, 0, picture.width, min(picture.height, TALLEST)))
-            cut.quantize(COLORS, dither=Image.Dither.NONE).save(written, optimize=True)
+            cut.quantize(COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(written, optimize=True)
         size = written.stat().st_size
         print(f"{written} {size // 1024} KiB")
         bad += size > LARGEST

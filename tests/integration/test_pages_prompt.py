@@ -12,6 +12,7 @@ from nightlatch.app.messages import UserPatch
 from nightlatch.app.policy.apply import apply_policy
 from nightlatch.app.users.change import change_user
 from nightlatch.domain.errors import Invalid
+from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.time import DAY, MINUTE, SECOND
 from nightlatch.ports.store import UserKey
 from tests.support.browsing import HOME, Pages, Visitor, open_pages
@@ -83,6 +84,18 @@ async def test_the_first_browser_that_opens_a_prompt_is_the_only_one(pages: Page
         await other.get(f"/prompt/{attempt.id}")
         assert other.page.status_code == 404
         assert not other.forms
+    await browser.get(attempt.prompt_url)
+    assert "Set up a second lock by" in browser.text
+
+
+@pytest.mark.requirement("X5")
+async def test_looking_ahead_uses_no_ticket_up(pages: Pages, browser: Visitor) -> None:
+    """Previews, prefetches and HEAD come before the person does."""
+    attempt = await pages.bank.send()
+    assert attempt.prompt_url is not None
+    for headers in ({"sec-purpose": "prefetch;prerender"}, {"purpose": "prefetch"}):
+        assert (await browser.http.get(attempt.prompt_url, headers=headers)).status_code == 204
+    assert (await browser.http.head(attempt.prompt_url)).status_code == 204
     await browser.get(attempt.prompt_url)
     assert "Set up a second lock by" in browser.text
 
@@ -165,6 +178,17 @@ async def test_a_code_signs_in_and_opens_the_same_way_next_time(pages: Pages, br
     assert (await pages.bank.result(browser.left_with)).status == "approved"
     await to_prompt(pages, browser)
     assert "Enter a backup code." in browser.text
+
+
+async def test_a_key_fob_signs_in(pages: Pages, browser: Visitor) -> None:
+    """With its own words."""
+    fob, _ = await pages.world.activated(pages.bank.caller, "maya", FactorKind.HOTP, label="Blue fob")
+    await to_prompt(pages, browser)
+    assert "Press the button on your key fob “Blue fob”." in browser.text
+    await browser.submit("/code", code=fob.wrong())
+    assert "Press the button again and use the newest one." in browser.text
+    await browser.submit("/code", code=fob.press())
+    assert (await pages.bank.result(browser.left_with)).status == "approved"
 
 
 @pytest.mark.requirement("X5")

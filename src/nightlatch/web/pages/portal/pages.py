@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nightlatch.app.portal.changes import begun_factor
 from nightlatch.app.portal.prove import prove, proving_ways
-from nightlatch.app.portal.session import SESSION_LIFE, LinkDead, Room, enter, redeem_link, sign_out
+from nightlatch.app.portal.session import SESSION_LIFE, LinkDead, enter, redeem_link, sign_out
 from nightlatch.app.portal.view import BrowserSeen, view_codes, view_portal
 from nightlatch.app.tickets import TOKEN_BYTES
 from nightlatch.domain.crypto.tokens import ticket_token
@@ -66,6 +65,7 @@ async def open_(request: PageRequest) -> Page:
     """Redeem the link: a new session, in this browser alone."""
     form = await request.form(request.cookie(BEFORE))
     token = await redeem_link(request.ports, form.get("ticket", "")[:MAX_FIELD], request.peer)
+    await sign_out(request.ports, session_of(request))
     return go(HOME, session_cookie(request, token), request.site.cookies.clear(BEFORE))
 
 
@@ -130,11 +130,6 @@ def session_of(request: PageRequest) -> str | None:
 def session_cookie(request: PageRequest, token: str) -> str:
     """The cookie of a session."""
     return request.site.cookies.set(SESSION, token, max_age=SESSION_LIFE // SECOND)
-
-
-def begun_or_home(request: PageRequest, room: Room) -> Page | None:
-    """A redirect home where nothing is being set up."""
-    return go(HOME) if begun_factor(room, request.ports.clock.now()) is None else None
 
 
 def _welcome(request: PageRequest, ticket: str) -> Page:

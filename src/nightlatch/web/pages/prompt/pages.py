@@ -35,6 +35,9 @@ async def prompt(request: PageRequest) -> Page:
     visit = visit_of(request)
     ticket = request.query.get("ticket")
     if ticket is not None:
+        if request.only_looking:
+            # The ticket works once; a preview must not use it up before the person comes.
+            return Page(status=204)
         secret = await open_prompt(request.ports, visit, ticket, request.peer)
         return go(base_of(visit), bound(request, visit, secret))
     return await shown_stage(request, visit, await view_prompt(request.ports, visit))

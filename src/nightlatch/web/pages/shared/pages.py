@@ -75,6 +75,12 @@ class PageRequest:
         """The browser's address (X8)."""
         return client_address(self.scope, self.site.settings.trusted_proxies)
 
+    @property
+    def only_looking(self) -> bool:
+        """Whether nobody is there yet: a HEAD, or a browser that loads ahead of a click."""
+        ahead = f"{self.header('sec-purpose')} {self.header('purpose')}"
+        return method_of(self.scope) == "HEAD" or "prefetch" in ahead
+
     def part(self, name: str) -> str:
         """A part of the path."""
         return str(self.scope["path_params"][name])
