@@ -34,11 +34,13 @@ _ROOT_OF_ATTEMPT = """\
     ELSE (SELECT root FROM tickets WHERE hash = g.ticket)
 """
 # One row per factor of the user (or one without); everything else repeats in them and is read from the first.
+# OFFSET 0 keeps the subquery apart, so that each key is looked up: joined freely, PostgreSQL reads the whole table for
+# every batch as long as it has no statistics on a new one.
 _USER = """
 FROM k
 LEFT JOIN roots ON roots.id = k.root
 LEFT JOIN users ON users.id = k.root
-LEFT JOIN factors ON factors.user_id = k.root
+LEFT JOIN LATERAL (SELECT * FROM factors WHERE factors.user_id = k.root OFFSET 0) AS factors ON true
 LEFT JOIN factor_state ON factor_state.factor_id = factors.id
 """
 # What comes along must be this root's own, whatever the caller names.
@@ -60,7 +62,11 @@ LEFT JOIN LATERAL (
   LIMIT 1
 ) AS devices ON true
 """
-_NETWORK = "LEFT JOIN seen_networks ON seen_networks.user_id = k.root AND seen_networks.network = k.network\n"
+_NETWORK = """\
+LEFT JOIN LATERAL (
+  SELECT * FROM seen_networks WHERE seen_networks.user_id = k.root AND seen_networks.network = k.network OFFSET 0
+) AS seen_networks ON true
+"""
 
 
 def batch_statement(keys: Sequence[UserKey]) -> tuple[str, list[list[Any]], Needs]:
