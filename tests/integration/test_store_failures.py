@@ -195,3 +195,21 @@ async def test_a_failure_of_one_never_answers_another(database_url: str) -> None
     assert [type(answers[0]).__name__, *answers[1:]] == ["Duplicate", Outcome.CONFLICT, Outcome.APPLIED]
     await store.close()
     await database.close()
+
+
+@pytest.mark.requirement("G1", "G3")
+@pytest.mark.parametrize("table", ["events", "audit_queue"])
+async def test_what_cannot_be_told_is_not_done(database_url: str, table: str) -> None:
+    """Without a place for its event, a change is refused whole."""
+    database = open_database(database_url)
+    store = SqlStore(database)
+    user, _ = await keep_person(store, "maya")
+    await database.write(lambda connection: connection.execute(text(f"ALTER TABLE {table} RENAME TO gone")))
+
+    with pytest.raises((asyncpg.PostgresError, sqlite3.Error)):
+        await count_one_more(store, "maya")
+
+    loaded = await store.load(UserKey(user=user.id))
+    assert (loaded.version, [state.counter for state in loaded.states.values()]) == (1, [-1])
+    await store.close()
+    await database.close()
