@@ -84,6 +84,8 @@ def saturate(port: int, requests: Sequence[bytes], *, seconds: int, connections:
     said = json.loads(done.stdout.strip().splitlines()[-1])
     if said["refused"] or said["broken"]:
         raise Failed(f"the server refused {said['refused']} requests and broke off {said['broken']}")
+    if not said["requests"]:
+        raise Failed(f"no answer in {seconds} s")
     if said["sent"] > said["held"]:
         raise Failed(f"{said['held']} requests were too few for {seconds} s")
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
