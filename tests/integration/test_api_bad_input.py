@@ -158,6 +158,24 @@ async def test_other_methods_are_a_405_that_names_the_good_ones(
     assert set(response.headers["allow"].split(", ")) == allow
 
 
+async def test_a_host_that_is_none_is_a_400(bank: Application) -> None:
+    problem(await bank("GET", "/v1/users", headers={"host": "a b"}), 400, "malformed")
+
+
+async def test_websockets_are_refused(api: Api) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {"type": "websocket", "path": "/v1/users/maya", "headers": [], "query_string": b""}
+    await api.app(scope, receive, send)
+    assert [message["type"] for message in sent] == ["websocket.close"]
+
+
 async def test_options_lists_the_methods_to_everybody(api: Api) -> None:
     response = await api.http.options("/v1/users")
     assert response.status_code == 204

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send, WebSocketCloseEvent
 
 from nightlatch.domain.ids import ENTROPY_BYTES, new_id
 from nightlatch.domain.time import SECOND
@@ -21,6 +21,8 @@ METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MILLISECOND = SECOND // 1000
 CLIENT_GONE = 499
 """What the log calls a request whose client left before the answer (nginx's number)."""
+
+_NO_WEBSOCKETS: WebSocketCloseEvent = {"type": "websocket.close", "code": 1008, "reason": None}
 
 log = structlog.get_logger("nightlatch.web")
 
@@ -40,7 +42,7 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != ScopeType.HTTP:
-            await self._app(scope, receive, send)
+            await send(_NO_WEBSOCKETS)
             return
         started = self._clock.now()
         request_id = new_id(REQUEST, started, self._entropy.bytes(ENTROPY_BYTES))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ EXAMPLES = {
     "device": f"dev_{ID_BODY}",
     "version": "1",
 }
-KEY_VARIABLE = "NIGHTLATCH_KEY"
+KEY_VARIABLE = "API_KEY"
 SECRET_METRICS = "NIGHTLATCH_METRICS_TOKEN"  # noqa: S105  # the name of a variable
 LONGEST_LINE = 60
+
+_PAGE = re.compile(r"^Page_(\w+)_$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ def _operation(method: str, path: str, operation: Schema, schemas: Schema, addre
 
 def _answer(answered: Schema) -> str | None:
     content = answered.get("content", {}).get("application/json", {}).get("schema", {})
-    return content["$ref"].rpartition("/")[2] if "$ref" in content else None
+    return _PAGE.sub(r"page of \1", content["$ref"].rpartition("/")[2]) if "$ref" in content else None
 
 
 def _fields(operation: Schema, schemas: Schema) -> Iterator[Field]:
