@@ -26,10 +26,11 @@ from nightlatch.app.kernel import transact
 from nightlatch.app.messages import AuthenticationAnswer, NewAuthentication, NewUser, ReasonAnswer
 from nightlatch.app.prompt.open import issue_prompt
 from nightlatch.app.users.create import new_user_record
-from nightlatch.app.users.reference import user_key
+from nightlatch.app.users.reference import possible_name, user_key
 from nightlatch.domain.assurance import Assurance, assess
+from nightlatch.domain.crypto.canonical import NotCanonical, action_hash
 from nightlatch.domain.errors import FieldProblem, Forbidden, Invalid
-from nightlatch.domain.ids import AUTHENTICATION, USER, new_id
+from nightlatch.domain.ids import AUTHENTICATION, USER, is_id, new_id
 from nightlatch.domain.policy.decision import Decision
 from nightlatch.domain.records import (
     Application,
@@ -81,8 +82,8 @@ def check_request(application: Application, request: NewAuthentication) -> None:
     """Every field that is wrong, at once."""
     problems = list(problems_of_action(request.action, request.acr))
     details = request.action_details
-    if details is not None and len(msgspec.json.encode(details)) > MAX_DETAILS:
-        problems.append(FieldProblem("/action_details", "too_long", "At most 16 KiB of JSON."))
+    if details is not None:
+        problems += _problems_of_details(details)
     if request.return_url is not None:
         if request.return_url not in application.return_urls:
             problems.append(
@@ -98,6 +99,18 @@ def check_request(application: Application, request: NewAuthentication) -> None:
         problems.append(FieldProblem("/state", "invalid_state", "1 to 512 printable ASCII characters."))
     if problems:
         raise Invalid(fields=tuple(problems))
+
+
+def _problems_of_details(details: dict[str, Any]) -> list[FieldProblem]:
+    """What an approval cannot be bound to is refused now: later a code would be spent on it."""
+    if len(msgspec.json.encode(details)) > MAX_DETAILS:
+        return [FieldProblem("/action_details", "too_long", "At most 16 KiB of JSON.")]
+    try:
+        action_hash(details)
+    except NotCanonical:
+        detail = "Integers beyond 2^53 have no canonical JSON form (RFC 8785): write them as text."
+        return [FieldProblem("/action_details", "not_canonical", detail)]
+    return []
 
 
 def problems_of_action(action: str, acr: str | None) -> list[FieldProblem]:
@@ -201,13 +214,13 @@ async def _decide(
             token, left = trace(ports, authentication, seen.device, now)
             puts = (*puts, *left)
     if authentication.return_url is not None:
-        url, ticket = issue_prompt(ports, now, authentication, named=_name(request))
+        url, ticket = issue_prompt(ports, now, authentication, named=possible_name(_name(request)))
         new.append(ticket)
     new.append(authentication)
     events = (*events, decided_event(ports, caller, authentication, user, decision, now))
     change = Change(
         root=authentication.root,
-        expected=snapshot.version if snapshot.user else 0,
+        expected=snapshot.version if authentication.user_known else 0,
         puts=puts,
         new=tuple(new),
         events=events,
@@ -270,9 +283,11 @@ def begin(
 
 def decoy_id(ports: Ports, named: str) -> str:
     """An id for a name that nobody has: always the same one, and like any other (H6)."""
-    if named.startswith(USER + "_"):
+    if is_id(named, USER):
         return named
-    digest = ports.sealer.digest("decoy", named.encode())
+    # In the spelling by which somebody of that name would be found.
+    name = possible_name(named) or named
+    digest = ports.sealer.digest("decoy", name.encode("utf-8", "replace"))
     age = int.from_bytes(digest[10:14], "big") % (300 * 24 * 60)
     return new_id(USER, _DECOY_EPOCH + age * MINUTE, digest[:10])
 

@@ -10,7 +10,7 @@ import msgspec
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.events import make_event
 from nightlatch.app.messages import ContextIn, OfferedFactor
-from nightlatch.app.networks import network_of
+from nightlatch.app.networks import address_of, network_of
 from nightlatch.domain.assurance import Assurance, FirstFactor, reachable, satisfies
 from nightlatch.domain.crypto.tokens import hash_token
 from nightlatch.domain.factors.registry import REGISTRY, by_strength
@@ -63,7 +63,7 @@ def asked(
         action=action,
         acr=acr,
         first_factor=first_factor or application.first_factor,
-        ip=context.ip,
+        ip=address_of(context.ip),
         network=network_of(context.ip),
         user_agent=context.user_agent,
         device_hash=hash_token(token[:MAX_TOKEN]) if token else None,

@@ -12,17 +12,28 @@ IPV6_PREFIX = 48
 """A home or office usually keeps its /24 or its /48 while single addresses change."""
 
 
+@lru_cache(maxsize=1024)
+def address_of(ip: str, pointer: str = "/context/ip") -> str:
+    """The address in its one spelling, IPv4 never dressed as IPv6. Raises ``Invalid``."""
+    return str(_read(ip, pointer))
+
+
 @lru_cache(maxsize=1024)  # a request asks twice: when it is read, and when it is remembered
 def network_of(ip: str, pointer: str = "/context/ip") -> str:
     """The network prefix of an address, such as ``192.0.2.0/24``. Raises ``Invalid``."""
+    address = _read(ip, pointer)
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address).rpartition(".")[0] + f".0/{IPV4_PREFIX}"  # as str(ip_network(…)) has it, at a fifth
+    return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
+
+
+def _read(ip: str, pointer: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    if "%" in ip:
+        # A zone may be any text at all, and says something to one machine only.
+        raise Invalid.field(pointer, "invalid_ip", "An address with a zone names no place.")
     try:
         address = ipaddress.ip_address(ip)
     except ValueError:
         raise Invalid.field(pointer, "invalid_ip", "Not an IP address; send the person's own address.") from None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    if getattr(address, "scope_id", None):
-        raise Invalid.field(pointer, "invalid_ip", "An address with a zone names no place.")
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address).rpartition(".")[0] + f".0/{IPV4_PREFIX}"  # as str(ip_network(…)) has it, at a fifth
-    return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address

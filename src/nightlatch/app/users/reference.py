@@ -5,7 +5,7 @@ from __future__ import annotations
 from nightlatch.domain.errors import Conflict, NotFound
 from nightlatch.domain.fields import BadField
 from nightlatch.domain.ids import has_id_prefix
-from nightlatch.domain.naming import normal_username
+from nightlatch.domain.naming import LONGEST_USERNAME_BYTES, normal_username
 from nightlatch.domain.records import User, UserStatus
 from nightlatch.ports.store import Snapshot, UserKey
 
@@ -24,6 +24,12 @@ def known_name(ref: str) -> str:
     """The reference in the spelling that look-ups use: an id as it is, a user name normalised."""
     key = user_key(ref)
     return key.user or key.username or NOBODY
+
+
+def possible_name(ref: str) -> str | None:
+    """The reference as ``known_name`` has it; None for what nobody can be called."""
+    name = known_name(ref)
+    return None if name == NOBODY or len(name) > LONGEST_USERNAME_BYTES else name
 
 
 def existing(snapshot: Snapshot) -> User:

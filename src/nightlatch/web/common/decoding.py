@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from types import UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 
@@ -22,6 +23,8 @@ from nightlatch.web.common.problems import Malformed
 T = TypeVar("T")
 
 _ESCAPED_NUL = b"\\u0000"
+_MOST = 100
+"""Problems that are told: more than anybody reads, and few enough to be cheap to find."""
 
 
 class BodyDecoder(Generic[T]):
@@ -47,12 +50,12 @@ class BodyDecoder(Generic[T]):
 
     def _refuse_nul(self, body: bytes) -> None:
         """Databases refuse U+0000 in text; here it is a field's fault instead of a failure."""
-        fields = tuple(_nul_problems(_untyped(body), ""))
+        fields = _first(_nul_problems(_untyped(body), ""))
         if fields:
             raise Invalid(fields=fields)
 
     def _explained(self, body: bytes, error: msgspec.ValidationError) -> Invalid:
-        fields = tuple(problems(self._type, _untyped(body), ""))
+        fields = _first(problems(self._type, _untyped(body), ""))
         return Invalid(fields=fields or (FieldProblem("", "invalid", f"{error}."),))
 
 
@@ -61,7 +64,7 @@ def convert_all(type_: type[T], value: Mapping[str, Any]) -> T:
     try:
         return msgspec.convert(value, type_, strict=False)
     except msgspec.ValidationError as error:
-        fields = tuple(problems(type_, value, "", strict=False))
+        fields = _first(problems(type_, value, "", strict=False))
         raise Invalid(fields=fields or (FieldProblem("", "invalid", f"{error}."),)) from error
 
 
@@ -75,6 +78,10 @@ def problems(type_: Any, value: Any, pointer: str, *, strict: bool = True) -> It
             yield from problems(get_args(type_)[0], item, f"{pointer}/{index}", strict=strict)
     else:
         yield from _value_problems(type_, value, pointer, strict)
+
+
+def _first(found: Iterator[FieldProblem]) -> tuple[FieldProblem, ...]:
+    return tuple(islice(found, _MOST))
 
 
 def nearest(word: str, known: list[str]) -> str | None:

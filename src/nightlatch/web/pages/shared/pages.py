@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import string
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
@@ -52,8 +53,11 @@ class Page:
 
 
 def go(address: str, *cookies: str) -> Page:
-    """Redirect after a post (303), so that a reload repeats nothing."""
-    return Page(status=303, headers=(("location", address),), cookies=cookies)
+    """Redirect after a post (303), so that a reload repeats nothing.
+
+    Parts of a request stand in some addresses: whatever is no printable ASCII is quoted, so that none ends the line.
+    """
+    return Page(status=303, headers=(("location", quote(address, safe=string.punctuation)),), cookies=cookies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,8 @@ class PageRequest:
         fields = _fields(raw.decode("utf-8", "replace"), most=50)
         if self.header("sec-fetch-site") not in (None, "same-origin", "none"):
             raise StaleForm
-        if secret is None or not hmac.compare_digest(csrf_token(secret), fields.get("csrf", "")):
+        told = fields.get("csrf", "").encode()
+        if secret is None or not hmac.compare_digest(csrf_token(secret).encode(), told):
             raise StaleForm
         return {name: value.replace("\0", "") for name, value in fields.items()}
 
