@@ -8,6 +8,7 @@ import json
 import statistics
 import time
 from collections import Counter
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 import msgspec
@@ -90,6 +91,9 @@ class _Store:
         self._count["commits"] += 1
         self._count["rows"] += len(change.puts) + len(change.new) + len(change.events) + len(change.deletes)
         return await self._store.commit(change)
+
+    def turn(self, root: str) -> AbstractAsyncContextManager[None]:
+        return self._store.turn(root)
 
 
 class _Hasher:

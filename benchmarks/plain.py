@@ -11,6 +11,7 @@ import asyncio
 import re
 import tempfile
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,9 @@ class _Watched:
         assert self._last is not None
         self.asked.append((*self._last, change))
         return Outcome.APPLIED
+
+    def turn(self, root: str) -> AbstractAsyncContextManager[None]:
+        return self._store.turn(root)
 
 
 def rates(postgres: PostgresServer, site: Site, people: People, *, seconds: int) -> dict[str, float]:

@@ -6,6 +6,8 @@ import json
 import sqlite3
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,9 +51,12 @@ class Store:
 
     def processes(self) -> list[int]:
         """Those of the database server, if there is one."""
-        if self.postgres is None:
-            return []
-        return family(int((self.postgres.kept.folder / "pid").read_text("ascii")))
+        return [] if self.postgres is None else processes_of(self.postgres)
+
+
+def processes_of(postgres: PostgresServer) -> list[int]:
+    """The postmaster and its backends."""
+    return family(int((postgres.kept.folder / "pid").read_text("ascii")))
 
 
 @dataclass(frozen=True)
@@ -62,8 +67,22 @@ class Spent:
     database: float
     generator: float
 
+    @property
+    def theirs(self) -> float:
+        """What is not the load generator's."""
+        return self.server + self.database
+
     def __str__(self) -> str:
         return f"server {self.server:.0f} µs, database {self.database:.0f} µs, load generator {self.generator:.0f} µs"
+
+
+@contextmanager
+def spending(server: Callable[[], list[int]], database: Callable[[], list[int]]) -> Iterator[list[float]]:
+    """Seconds on a processor that these two use while the block runs; filled at its end."""
+    used: list[float] = []
+    before = cpu_seconds(server()), cpu_seconds(database())
+    yield used
+    used += (cpu_seconds(server()) - before[0], cpu_seconds(database()) - before[1])
 
 
 def maximum(server: Server, store: Store, *, seconds: int) -> tuple[Load, Spent]:
@@ -75,12 +94,16 @@ def maximum(server: Server, store: Store, *, seconds: int) -> tuple[Load, Spent]
     codes = store.people.fresh_codes(int(first.rate * seconds * ROOM) + 1_000, within=seconds + 5.0)
     requests = server.verifications(store.people, codes)
     before = store.approved()
-    spent = cpu_seconds(server.processes()), cpu_seconds(store.processes())
-    load = saturate(server.port, requests, seconds=seconds, connections=CONNECTIONS)
-    used = cpu_seconds(server.processes()) - spent[0], cpu_seconds(store.processes()) - spent[1]
+    with spending(server.processes, store.processes) as used:
+        load = saturate(server.port, requests, seconds=seconds, connections=CONNECTIONS)
     if store.approved() - before < load.requests:
         raise Failed(f"{load.requests} answers, but {store.approved() - before} approvals in the audit log")
-    return load, Spent(*(part / load.requests * 1e6 for part in (*used, load.own_cpu)))
+    return load, spent_by(load, used)
+
+
+def spent_by(load: Load, used: list[float]) -> Spent:
+    """The seconds of ``spending``, for one request."""
+    return Spent(*(part / load.requests * 1e6 for part in (*used, load.own_cpu)))
 
 
 def at_half(server: Server, store: Store, rate: float, *, seconds: int, report: Report, name: str) -> None:
