@@ -1,10 +1,14 @@
 """Nightlatch inside a Python program, without HTTP: the same use cases on the same store.
 
     async with Nightlatch.open("sqlite:///mfa.db") as mfa:
-        await mfa.create_user(NewUser(username="maya"))
+        await mfa.create_user(messages.NewUser(username="maya"))
 
-    with BlockingNightlatch.open("sqlite:///mfa.db") as mfa:
-        mfa.create_user(NewUser(username="maya"))
+Without an event loop:
+
+    >>> with BlockingNightlatch.open("sqlite:///mfa.db") as mfa:
+    ...     maya = mfa.create_user(messages.NewUser(username="maya"))
+    >>> maya.username
+    'maya'
 
 Requests and answers are the structs of ``nightlatch.app.messages``; refusals are raised as
 ``nightlatch.domain.errors.Refusal`` with a stable ``code``. For codes without any store see

@@ -1,7 +1,7 @@
 """The client for applications that ask Nightlatch; imports nothing of the server.
 
->>> async with AsyncNightlatch(URL, KEY, application=APP) as mfa:  # doctest: +SKIP
-...     attempt = await mfa.authenticate("maya", ip="192.0.2.7", first_factor="pwd")
+    async with AsyncNightlatch(URL, KEY, application=APP) as mfa:
+        attempt = await mfa.authenticate("maya", ip="192.0.2.7", first_factor="pwd")
 """
 
 from nightlatch_client.aio import AsyncNightlatch

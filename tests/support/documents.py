@@ -15,6 +15,7 @@ tests/support/journeys.py that does it.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -145,10 +146,9 @@ class Reader:
             stderr=subprocess.STDOUT,
             text=True,
             timeout=4 * WITHIN,
+            check=False,
         )
         if done.returncode == 0:
-            import json
-
             self.environment = json.loads(kept.read_text())
             kept.unlink()
         return done

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import httpx
+import pytest
 
 from nightlatch.testing import Phone
 
@@ -105,3 +106,18 @@ def hosted_prompt_for_maya(reader: Reader) -> None:
     assert (proved.username, proved.acr) == ("maya", "aal2")
     assert device_token
     names["phone"] = phone
+
+
+def readme_sign_in(reader: Reader) -> None:
+    """The README's fifteen lines: Maya sets up an app and is in; another browser's answer is refused."""
+    session: dict[str, object] = {}
+    browser = Browser().open(reader.names["after_password"](session, "maya", "127.0.0.1")).send("/setup")
+    browser.send("/setup/code", code=browser.scanned().code()).send("/saved", saved="yes")
+    browser.http.follow_redirects = False
+    back = dict(parse_qsl(urlsplit(browser.send("/continue").page.headers["location"]).query))
+    stranger: dict[str, object] = {}
+    reader.names["after_password"](stranger, "noor", "127.0.0.1")
+    with pytest.raises(PermissionError):
+        reader.names["signed_in"](stranger, back)
+    proved = reader.names["signed_in"](session, back)
+    assert (proved.username, proved.acr) == ("maya", "aal2")
