@@ -13,6 +13,7 @@ pytest_plugins = (
     "tests.support.fixtures",
     "tests.support.databases",
     "tests.support.server",
+    "tests.support.work",
 )
 
 # Wall-clock deadlines measure the machine's other work. What lands is decided on the same examples each time; whoever
