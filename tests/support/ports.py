@@ -17,6 +17,7 @@ from nightlatch.adapters.memory.wakeups import InProcessWakeUps
 from nightlatch.adapters.sql.catalog import SqlCatalog
 from nightlatch.adapters.sql.directory import SqlDirectory
 from nightlatch.adapters.sql.engine import Database, open_database
+from nightlatch.adapters.sql.outbox import SqlOutbox
 from nightlatch.adapters.sql.sequencer import Sequencer
 from nightlatch.adapters.sql.store import SqlStore
 from nightlatch.adapters.system import SystemEntropy
@@ -153,8 +154,10 @@ async def open_world(url: str) -> AsyncIterator[World]:
     ring = KeyRing(kek, clock, entropy)
     signer = Es256Signer(ring, clock)
     hasher = Argon2Hasher()
+    outbox = SqlOutbox(database, clock, entropy)
     ports = Ports(
         store=store,
+        outbox=outbox,
         directory=SqlDirectory(database),
         catalog=catalog,
         clock=clock,
@@ -174,5 +177,6 @@ async def open_world(url: str) -> AsyncIterator[World]:
         yield World(ports, clock, database, Sequencer(database))
     finally:
         await store.close()
+        await outbox.close()
         await database.close()
         hasher.close()

@@ -12,6 +12,7 @@ from nightlatch.ports.catalog import Catalog
 from nightlatch.ports.directory import Directory
 from nightlatch.ports.ephemeral import Ephemeral, WakeUps
 from nightlatch.ports.keys import Sealer, Signer, SlowHasher
+from nightlatch.ports.outbox import Outbox
 from nightlatch.ports.store import Store
 from nightlatch.ports.world import Clock, Entropy
 
@@ -40,6 +41,7 @@ class Ports:
     """The outside, as use cases see it. Made by bootstrap alone."""
 
     store: Store
+    outbox: Outbox
     directory: Directory
     catalog: Catalog
     clock: Clock

@@ -34,6 +34,7 @@ def make_event(
     *,
     outcome: Literal["success", "failure", "info"] = "success",
     user: User | None = None,
+    user_id: str | None = None,
     application_id: str | None = None,
     authentication_id: str | None = None,
     factor_id: str | None = None,
@@ -42,7 +43,10 @@ def make_event(
     data: dict[str, Any] | None = None,
     personal: dict[str, Any] | None = None,
 ) -> Event:
-    """Build an event; ``personal`` is sealed under the user's key, or left out without one."""
+    """Build an event; ``personal`` is sealed under the user's key, or left out without one.
+
+    ``user_id`` is for where only the id is known.
+    """
     id_ = ports.new_id(EVENT, now)
     application = caller.application
     event = Event(
@@ -50,7 +54,7 @@ def make_event(
         at=now,
         type=type_,
         actor=caller.actor,
-        user_id=user.id if user else None,
+        user_id=user.id if user else user_id,
         application_id=application_id or (application.id if application else None),
         authentication_id=authentication_id,
         factor_id=factor_id,

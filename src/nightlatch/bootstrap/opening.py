@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from nightlatch.adapters.cache import CachedCatalog, CachedPolicies, FreshStore, Shared
 from nightlatch.adapters.keys import Argon2Hasher, Es256Signer, FreshKeys, KeyEncryptionKey, KeyRing
+from nightlatch.adapters.memory.wakeups import InProcessWakeUps
 from nightlatch.adapters.sql.catalog import SqlCatalog
 from nightlatch.adapters.sql.directory import SqlDirectory
 from nightlatch.adapters.sql.engine import Database, open_database
+from nightlatch.adapters.sql.outbox import SqlOutbox
 from nightlatch.adapters.sql.resealing import SqlResealing
 from nightlatch.adapters.sql.sequencer import Sequencer
 from nightlatch.adapters.sql.store import SqlStore
@@ -20,11 +22,14 @@ from nightlatch.adapters.system import SystemClock, SystemEntropy
 from nightlatch.app.context import Caller, Ports, Site
 from nightlatch.app.keys.make import make_first_keys
 from nightlatch.bootstrap.background import background
+from nightlatch.bootstrap.delivery import Outlets, WakingStore, delivering
 from nightlatch.bootstrap.errors import explained
+from nightlatch.bootstrap.outlets import OpenOutlets, open_outlets
 from nightlatch.bootstrap.preparing import check_migrated, key_encryption_key, migrate, wrapping_under
 from nightlatch.bootstrap.waking import open_ephemeral, open_wakeups
 from nightlatch.config import Settings
 from nightlatch.ports.catalog import Catalog
+from nightlatch.ports.ephemeral import LocalWakeUps
 from nightlatch.ports.rotation import KeyMaker, KeyWrapping, Resealing
 from nightlatch.ports.store import Store
 from nightlatch.ports.world import Clock, Entropy
@@ -46,6 +51,9 @@ class Opened:
     resealing: Resealing
     sequencer: Sequencer
     shared: Shared
+    queued: LocalWakeUps
+    """Woken when this process queued a message."""
+    outlets: Outlets = field(default_factory=Outlets)
 
 
 @dataclass(frozen=True)
@@ -79,8 +87,9 @@ async def open_everything(
     entropy: Entropy | None = None,
     make: bool = True,
     wrap_store: StoreWrapper = lambda store: store,
+    outlets: OpenOutlets = open_outlets,
 ) -> AsyncIterator[Opened]:
-    """As ``open_ports``, with the parts that servers need as well."""
+    """As ``open_ports``, with the parts that servers need as well. ``outlets`` opens what messages leave through."""
     world = _World(clock or SystemClock(), entropy or SystemEntropy())
     if make:
         await migrate(settings, world.clock)
@@ -89,8 +98,11 @@ async def open_everything(
     async with (
         _opened(settings, world, make=make, wrap_store=wrap_store) as opened,
         background(opened.database, opened.shared, opened.sequencer, world.clock),
+        AsyncExitStack() as stack,
     ):
-        yield opened
+        ways = await outlets(settings, opened.ports, stack)
+        await stack.enter_async_context(delivering(opened.ports, ways, opened.queued))
+        yield replace(opened, outlets=ways)
 
 
 async def prepare(settings: Settings) -> None:
@@ -144,7 +156,8 @@ async def _wired(
     ring, signer = _keys(kek, world, catalog, shared)
     rows = SqlStore(database)
     stack.push_async_callback(rows.close)
-    store = wrap_store(FreshStore(rows, shared, ring.knows))
+    queued = InProcessWakeUps()
+    store = wrap_store(WakingStore(FreshStore(rows, shared, ring.knows), queued))
     ports = await _ports(settings, world, stack, database, store, CachedCatalog(catalog, shared), ring, signer)
     if make:
         await make_first_keys(ports, SYSTEM, maker)
@@ -158,6 +171,7 @@ async def _wired(
         resealing=SqlResealing(database),
         sequencer=Sequencer(database),
         shared=shared,
+        queued=queued,
     )
 
 
@@ -173,8 +187,11 @@ async def _ports(
 ) -> Ports:
     hasher = Argon2Hasher()
     stack.callback(hasher.close)
+    outbox = SqlOutbox(database, world.clock, world.entropy)
+    stack.push_async_callback(outbox.close)
     return Ports(
         store=store,
+        outbox=outbox,
         directory=SqlDirectory(database),
         catalog=catalog,
         clock=world.clock,

@@ -43,14 +43,18 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 class NotSent(Exception):
     """A gateway did not take it. ``permanent``: no repeat will help with this message.
 
-    ``uncertain``: it may have been taken all the same, since the answer was lost.
+    ``uncertain``: it may have been taken all the same, since the answer was lost. ``reason`` is a word for
+    operators, such as ``timeout`` or ``bad_number``, without number or text (K3).
     """
 
-    def __init__(self, reason: str, *, permanent: bool = False, uncertain: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, permanent: bool = False, uncertain: bool = False, gateway: str | None = None
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.permanent = permanent
         self.uncertain = uncertain
+        self.gateway = gateway
 
 
 class SmsGateway(Protocol):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
-from nightlatch.domain.records import Channel, MessageStatus, OutboxMessage
+from nightlatch.domain.records import Channel, Event, MessageStatus, OutboxMessage
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one claimed message. With ``waiting`` it is due again at ``due_at``.
 
-    Anything else erases the payload.
+    Anything else erases the payload. ``events`` are stored with it, or not at all; no root's version moves.
     """
 
     id: str
@@ -23,6 +23,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str | None = None
     reference: str | None = None
     error: str | None = None
+    events: tuple[Event, ...] = ()
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,22 +35,44 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
+Tell = Callable[[OutboxMessage], Event]
+"""The audit event for a message as it stands after a receipt."""
+
+LEASE_LOST = "lease_lost"
+"""The ``error`` of a claimed message that somebody held before, who never told what became of it."""
+
+
 class Outbox(Protocol):
     """Rows that many processes share. A claim is a lease: whoever dies with it loses it."""
 
     async def claim(self, channel: Channel, *, limit: int, lease: int) -> Sequence[OutboxMessage]:
         """Take due messages that nobody holds, oldest first, for ``lease`` µs; no two claimers get one.
 
-        Messages past ``expires_at`` are marked as expired instead, and never handed out.
+        ``attempts`` counts this one. Messages past ``expires_at`` are never handed out.
         """
+        ...
+
+    async def lapse(self, *, limit: int, lease: int) -> Sequence[OutboxMessage]:
+        """Take messages past ``expires_at`` that nobody holds, their payloads erased, to be marked as expired."""
         ...
 
     async def mark(self, marks: Sequence[Mark]) -> int:
         """Store what became of them; how many were still held under the lease they name."""
         ...
 
-    async def receive(self, receipts: Sequence[Receipt]) -> Sequence[OutboxMessage]:
-        """Store receipts in either order with the mark; the messages that they were for."""
+    async def receive(self, receipts: Sequence[Receipt], tell: Tell) -> Sequence[OutboxMessage]:
+        """Store receipts with their events; the messages that they moved.
+
+        A receipt that comes before its mark is kept for some minutes, for ``settle``.
+        """
+        ...
+
+    async def settle(self, tell: Tell) -> Sequence[OutboxMessage]:
+        """Apply kept receipts whose marks have come; the messages that they moved."""
+        ...
+
+    async def look(self, ids: Sequence[str]) -> Sequence[OutboxMessage]:
+        """How these messages stand, those that there are."""
         ...
 
     async def waiting(self) -> Mapping[Channel, int]:

@@ -30,6 +30,7 @@ KEEP_CHALLENGES = DAY
 KEEP_TICKETS = DAY  # so that a late click is told that the link has expired
 KEEP_ANSWERS = HOUR
 KEEP_PENDING_FACTORS = DAY
+KEEP_MESSAGES = 90 * DAY  # their payloads are long erased; statistics of texts look back this far
 
 
 class Rule(NamedTuple):
@@ -47,6 +48,7 @@ def _created_before(table: Table, prefix: str, at: int) -> ColumnElement[bool]:
 
 _ATTEMPTS, _CHALLENGES, _FACTORS = t.AUTHENTICATIONS.table, t.CHALLENGES.table, t.FACTORS.table
 _TICKETS, _ANSWERS = t.TICKETS.table, t.IDEMPOTENT_ANSWERS.table
+_MESSAGES, _TEXTS = t.OUTBOX.table, t.SMS_SENDS.table
 
 RULES = {
     "authentications": Rule(
@@ -74,6 +76,8 @@ RULES = {
             _FACTORS.c.expires_at < now - KEEP_PENDING_FACTORS,
         ),
     ),
+    "outbox": Rule(_MESSAGES, lambda now: _created_before(_MESSAGES, ids.MESSAGE, now - KEEP_MESSAGES)),
+    "sms_sends": Rule(_TEXTS, lambda now: _created_before(_TEXTS, ids.MESSAGE, now - KEEP_MESSAGES)),
     "ephemeral": Rule(t.EPHEMERAL, lambda now: t.EPHEMERAL.c.expires_at <= now),
 }
 

@@ -1,0 +1,1 @@
+"""What leaves after the commit that decided it: texts, mails, pushes."""

@@ -1,0 +1,17 @@
+"""What the settings name as ways out: SMS gateways in their order, and the mail server."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+from nightlatch.app.context import Ports
+from nightlatch.bootstrap.delivery import Outlets
+from nightlatch.config import Settings
+
+OpenOutlets = Callable[[Settings, Ports, AsyncExitStack], Awaitable[Outlets]]
+
+
+async def open_outlets(_settings: Settings, _ports: Ports, _stack: AsyncExitStack) -> Outlets:
+    """Open them; the stack closes them. Receipts that they bring go to ``app.deliver.receipts``."""
+    return Outlets()

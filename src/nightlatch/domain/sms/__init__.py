@@ -1,0 +1,1 @@
+"""Texts: where they go, what they cost, and when to stop."""
