@@ -15,6 +15,7 @@ from nightlatch.app.attempt import wake_key
 from nightlatch.app.context import Ports
 from nightlatch.app.deliver.backoff import SCHEDULES, wait_after
 from nightlatch.app.deliver.messages import message_place
+from nightlatch.app.deliver.plain import plain
 from nightlatch.app.deliver.telling import message_event
 from nightlatch.domain.crypto.sealing import SealBroken, UnknownKey
 from nightlatch.domain.records import Channel, MessageStatus, OutboxMessage
@@ -79,8 +80,9 @@ class Dispatcher:
             await self._not_sent(message, NotSent(f"crashed_{type(mistake).__name__}", uncertain=True))
             raise
         else:
+            reference = plain(sent.reference) if sent.reference else None
             await self._end(
-                message, MessageStatus.SENT, gateway=sent.gateway, reference=sent.reference, error=_doubt(message)
+                message, MessageStatus.SENT, gateway=sent.gateway, reference=reference, error=_doubt(message)
             )
 
     async def lapse(self) -> int:
@@ -108,16 +110,18 @@ class Dispatcher:
     async def _not_sent(self, message: OutboxMessage, failure: NotSent) -> None:
         """Put it off, or give it up."""
         schedule = SCHEDULES[message.channel]
-        error = f"{UNCERTAIN}:{failure.reason}" if failure.uncertain or _doubt(message) else failure.reason
+        reason = plain(failure.reason)
+        error = f"{UNCERTAIN}:{reason}" if failure.uncertain or _doubt(message) else reason
         if failure.permanent or message.attempts >= schedule.attempts:
             await self._end(message, MessageStatus.DEAD, gateway=failure.gateway, error=error)
             return
         due_at = self._ports.clock.now() + wait_after(schedule, message.attempts, self._ports.entropy)
+        # Due at its end at the latest, so that this is noticed then.
         put_off = Mark(
             id=message.id,
             lease=_lease(message),
             status=MessageStatus.WAITING,
-            due_at=due_at,
+            due_at=min(due_at, message.expires_at),
             gateway=failure.gateway,
             error=error,
         )

@@ -16,6 +16,7 @@ from nightlatch.app.context import Ports
 from nightlatch.domain.crypto.sealing import Place
 from nightlatch.domain.ids import MESSAGE
 from nightlatch.domain.records import Channel, MessageStatus, OutboxMessage, User
+from nightlatch.ports.outbox import LEASE_LOST
 
 
 def queue(
@@ -69,5 +70,6 @@ def not_sent(message: OutboxMessage) -> bool:
 
     True already while it is tried again: a code that comes after all still works.
     """
-    waits_after_failure = message.status is MessageStatus.WAITING and message.error is not None
-    return waits_after_failure or message.status in (MessageStatus.DEAD, MessageStatus.EXPIRED)
+    if message.status is MessageStatus.WAITING:
+        return message.error is not None and message.error != LEASE_LOST
+    return message.status in (MessageStatus.DEAD, MessageStatus.EXPIRED)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import msgspec
+
 from nightlatch.app.attempt import wake_key
 from nightlatch.app.context import Ports
+from nightlatch.app.deliver.plain import plain
 from nightlatch.app.deliver.telling import message_event
 from nightlatch.domain.records import MessageStatus, OutboxMessage
 from nightlatch.ports.outbox import Receipt
@@ -17,9 +20,14 @@ async def receive_receipts(ports: Ports, receipts: Sequence[Receipt]) -> Sequenc
 
     A receipt of a message that is not marked as sent yet is kept for a moment; ``settle_receipts`` finds it.
     """
-    moved = await ports.outbox.receive(receipts, partial(message_event, ports))
+    moved = await ports.outbox.receive([_plain(receipt) for receipt in receipts], partial(message_event, ports))
     await _wake(ports, moved)
     return moved
+
+
+def _plain(receipt: Receipt) -> Receipt:
+    error = plain(receipt.error) if receipt.error else None
+    return msgspec.structs.replace(receipt, reference=plain(receipt.reference), error=error)
 
 
 async def settle_receipts(ports: Ports) -> int:
