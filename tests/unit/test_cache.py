@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import pytest
 
@@ -77,6 +78,9 @@ class Rows:
 
     async def commit(self, change: Change) -> Outcome:
         return Outcome.APPLIED if change.expected else Outcome.CONFLICT
+
+    def turn(self, root: str) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from nightlatch.ports.store import Change, Outcome, Snapshot, Store, UserKey
 
 T = TypeVar("T")
 
-ATTEMPTS = 4
-"""The first try and three repeats; who still loses is one of a crowd, and is told to wait."""
+REPEATS = 3
+"""Who still loses is raced by other processes all the time, and is told to wait."""
 
 Decided = tuple[Change | None, T]
 
@@ -24,10 +24,16 @@ async def transact(
     """Decide on a fresh snapshot until the change is stored or there is none to store.
 
     ``decide`` may run several times and must do nothing outside; it raises a ``Refusal`` to
-    refuse. Raises ``Throttled`` when the root was changed under it each time.
+    refuse. Who lost a race repeats when those of this process before it are done, so that a crowd on one
+    account costs two decisions each and not four. Raises ``Throttled`` when the root was changed under it
+    each time.
     """
-    for _ in range(ATTEMPTS):
-        change, answer = await decide(await store.load(key))
-        if change is None or await store.commit(change) is Outcome.APPLIED:
-            return answer
+    change, answer = await decide(await store.load(key))
+    if change is None or await store.commit(change) is Outcome.APPLIED:
+        return answer
+    async with store.turn(change.root):
+        for _ in range(REPEATS):
+            change, answer = await decide(await store.load(key))
+            if change is None or await store.commit(change) is Outcome.APPLIED:
+                return answer
     raise Throttled("Too many requests at once for the same account.", retry_after=1)

@@ -7,6 +7,7 @@ own answer. Between them the domain decides, on plain values, without holding a 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from enum import Enum
 from typing import Protocol
 
@@ -102,4 +103,11 @@ class Store(Protocol):
 
     async def commit(self, change: Change) -> Outcome:
         """Store a change whole, or nothing. Raises ``Duplicate``."""
+        ...
+
+    def turn(self, root: str) -> AbstractAsyncContextManager[None]:
+        """A place in the queue of those in this process that lost a race for this root.
+
+        It saves work and decides nothing: the commit alone does. Raises ``Throttled`` for one too many.
+        """
         ...

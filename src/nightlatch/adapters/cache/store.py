@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from nightlatch.adapters.cache.shared import Shared
 from nightlatch.domain.crypto.sealing import SealBroken, key_id_of
@@ -36,6 +37,10 @@ class FreshStore:
         if change.shared and outcome is Outcome.APPLIED:
             await self._shared.reload()
         return outcome
+
+    def turn(self, root: str) -> AbstractAsyncContextManager[None]:
+        """As the store below gives it."""
+        return self._store.turn(root)
 
     def _opens(self, sealed: bytes) -> bool:
         try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from nightlatch.adapters.sql.changes import Prepared, prepare
 from nightlatch.adapters.sql.coalescer import Coalescer
 from nightlatch.adapters.sql.engine import Database
 from nightlatch.adapters.sql.mapping import refuse_unkept
+from nightlatch.adapters.sql.turns import Turns
 from nightlatch.domain.errors import Invalid
 from nightlatch.ports.store import Change, Outcome, Snapshot, UserKey
 
@@ -33,6 +35,7 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         batches = batches_of(database)
+        self._turns = Turns()
         self._loads = Coalescer[UserKey, Snapshot](batches.load, limit=BATCH, lanes=batches.load_lanes)
         # At most one change per root is on its way: of two in one statement, or in two, one could only be refused.
         self._commits = Coalescer[Prepared, Outcome](
@@ -52,6 +55,10 @@ class SqlStore:
         if change.expected < 0:
             raise Invalid("A version is not negative.")
         return await self._commits.submit(prepare(change))
+
+    def turn(self, root: str) -> AbstractAsyncContextManager[None]:
+        """See ``Store``."""
+        return self._turns.take(root)
 
     async def close(self) -> None:
         """Finish what was begun and take no more."""

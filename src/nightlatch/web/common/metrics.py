@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -96,3 +97,7 @@ class CountedStore:
             for event in change.events:
                 self._metrics.event(event)
         return outcome
+
+    def turn(self, root: str) -> AbstractAsyncContextManager[None]:
+        """As the store gives it."""
+        return self._store.turn(root)
