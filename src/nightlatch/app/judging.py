@@ -14,6 +14,7 @@ import msgspec
 from nightlatch.app.context import Ports
 from nightlatch.app.factors.secrets import open_secret
 from nightlatch.app.messages import Rejection
+from nightlatch.app.turns import take_turn
 from nightlatch.domain.crypto.sealing import SealBroken
 from nightlatch.domain.errors import Invalid
 from nightlatch.domain.factors import backup_codes, hotp, totp
@@ -75,17 +76,19 @@ async def judge(
     code = code[:MAX_CODE].strip()
     factor = select(factors, code, factor_id)
     if factor is None:
-        if backup_codes.looks_like(code):
-            # Whoever has no such factor costs the same hash as somebody who has (H6).
+        # Whoever has no such factor costs the same hash as somebody who has (H6), and pays for it as for a wrong one.
+        # Where a factor is named there is none to hide: nobody has it, or its owner is known.
+        guessed = factor_id is None and backup_codes.looks_like(code)
+        if guessed:
             await ports.hasher.dummy()
-        return Judged(rejection="no_such_factor")
+        return Judged(rejection="no_such_factor", counted=guessed)
     state = snapshot.states.get(factor.id) or FactorState(factor_id=factor.id, user_id=factor.user_id)
     try:
         check(state, lane, now)
     except Throttled as waiting:
         return Judged(factor=factor, rejection="throttled", retry_after=waiting.retry_after(now))
     try:
-        counter, step = await _match(ports, factor, state, code, now)
+        counter, step = await _match(ports, snapshot, factor, state, code, now)
     except CodeRejected as rejected:
         failed = after_failure(state, lane, now)
         return Judged(factor=factor, rejection=rejected.reason, states=(failed,), counted=True)
@@ -109,7 +112,9 @@ def select(factors: Sequence[Factor], code: str, factor_id: str | None) -> Facto
     return factors[0] if len(factors) == 1 else None
 
 
-async def _match(ports: Ports, factor: Factor, state: FactorState, code: str, now: int) -> tuple[int, int]:
+async def _match(
+    ports: Ports, snapshot: Snapshot, factor: Factor, state: FactorState, code: str, now: int
+) -> tuple[int, int]:
     """The factor's next counter, and the step or index that was used. Raises CodeRejected."""
     if factor.kind is FactorKind.TOTP:
         step = totp.match(
@@ -129,7 +134,7 @@ async def _match(ports: Ports, factor: Factor, state: FactorState, code: str, no
         )
         return following, following - 1
     if factor.kind is FactorKind.BACKUP_CODES:
-        return await _match_backup_code(ports, factor, state, code)
+        return await _match_backup_code(ports, snapshot, factor, state, code)
     raise WrongCode
 
 
@@ -144,12 +149,16 @@ def parameters_of(factor: Factor) -> totp.TotpParameters:
 _PARAMETERS = totp.TotpParameters.__struct_fields__
 
 
-async def _match_backup_code(ports: Ports, factor: Factor, state: FactorState, code: str) -> tuple[int, int]:
+async def _match_backup_code(
+    ports: Ports, snapshot: Snapshot, factor: Factor, state: FactorState, code: str
+) -> tuple[int, int]:
     """One hash a guess: the code's own first character names the row (L1)."""
     hashes: list[str] = msgspec.json.decode(open_secret(ports, factor))
     used = state.counter
     parsed = backup_codes.normalise(code)
     picked = backup_codes.pick(hashes, used, parsed) if parsed else None
+    # Of those who decide on one version of the user only one can be stored, so only one need hash.
+    await take_turn(ports, f"hash:{factor.user_id}:{snapshot.version}")
     if parsed is None or picked is None:
         await ports.hasher.dummy()
         raise WrongCode

@@ -7,18 +7,22 @@ import base64
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import VerifyMismatchError
 
+from nightlatch.domain.errors import Throttled
 from nightlatch.domain.factors.backup_codes import ARGON2
 
 T = TypeVar("T")
 
+WAITING = 128
+"""Hashes a thread that may wait: some three seconds. Who comes then is told to wait, and fills no memory."""
+
 
 class Argon2Hasher:
-    """A ``SlowHasher``: as many hashes at once as there are cores, the others wait in line."""
+    """A ``SlowHasher``: as many hashes at once as there are cores, the others wait in line, which has an end."""
 
     def __init__(self, threads: int | None = None) -> None:
         cores = os.cpu_count() or 1
@@ -28,7 +32,10 @@ class Argon2Hasher:
             parallelism=ARGON2.lanes,
             type=Type.ID,
         )
-        self._pool = ThreadPoolExecutor(min(threads or cores, cores), "argon2")
+        threads = min(threads or cores, cores)
+        self._pool = ThreadPoolExecutor(threads, "argon2")
+        self._waiting = 0
+        self._most = threads * WAITING
         self._decoy = _decoy()
 
     async def hash(self, text: str) -> str:
@@ -48,7 +55,16 @@ class Argon2Hasher:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        if self._waiting >= self._most:
+            raise Throttled("Too many slow checks at once.", retry_after=1)
+        self._waiting += 1
+        running = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        # Also when its caller is gone: the thread works on.
+        running.add_done_callback(self._done)
+        return await running
+
+    def _done(self, _running: asyncio.Future[Any]) -> None:
+        self._waiting -= 1
 
     def _matches(self, hashed: str, text: str) -> bool:
         try:

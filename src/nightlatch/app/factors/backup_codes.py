@@ -13,17 +13,14 @@ from nightlatch.app.kernel import Decided
 from nightlatch.app.messages import BackupCodes, NewBackupCodes
 from nightlatch.app.settling import settle
 from nightlatch.app.step_up import Leave, approval_key, leave_by_approval, refused
+from nightlatch.app.turns import take_turn
 from nightlatch.app.users.reference import active
-from nightlatch.domain.errors import Conflict, Refusal, StepUpRequired, Throttled
+from nightlatch.domain.errors import Conflict, Refusal, StepUpRequired
 from nightlatch.domain.factors import backup_codes
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.ids import FACTOR
 from nightlatch.domain.records import Event, Factor, FactorState, FactorStatus, User
-from nightlatch.domain.time import SECOND
 from nightlatch.ports.store import Change, Snapshot
-
-TURN = 10 * SECOND
-"""How long one may take to hash a set; if the process dies meanwhile, the next try waits for as long."""
 
 Fresh = tuple[list[str], Factor, FactorState]
 
@@ -81,9 +78,7 @@ async def fresh_codes(ports: Ports, user: User, version: int, count: int, now: i
     Hashing a set is a fifth of a second of work. Of those who decide on one version of the user only one can be stored,
     so only one may hash. Raises ``Throttled`` for the others.
     """
-    turn = f"backup_codes:{user.id}:{version}"
-    if not await ports.ephemeral.add_if_absent(turn, b"", ttl=TURN):
-        raise Throttled("Too many requests at once for the same account.", retry_after=1)
+    await take_turn(ports, f"backup_codes:{user.id}:{version}")
     codes = backup_codes.generate(ports.entropy.bytes(count * backup_codes.ENTROPY_BYTES), count)
     id_ = ports.new_id(FACTOR, now)
     hashes = [await ports.hasher.hash(_secret_of(code)) for code in codes]
