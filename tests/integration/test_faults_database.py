@@ -46,19 +46,10 @@ async def loaded(client: Client) -> AsyncIterator[Load]:
     people = list(await asyncio.gather(*(client.with_hotp() for _ in range(8))))
     load = Load(client, people, SEED)
     running = asyncio.create_task(load.run(tasks=12))
-    await answered(load, "approved", 20)
+    await load.heard(20, "approved")
     yield load
     load.stopping = True
     await running
-
-
-async def answered(load: Load, word: str, count: int) -> None:
-    """Wait for so many more answers of a kind."""
-    before = sum(answer.said == word for answer in load.answers)
-    deadline = time.monotonic() + WITHIN
-    while sum(answer.said == word for answer in load.answers) < before + count:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
 
 
 async def status_of(client: Client, path: str) -> int:
@@ -101,14 +92,14 @@ async def test_a_postgresql_that_stops_and_comes_back(breakable: Site, own_postg
         async with breakable.calling() as client:
             async with loaded(client) as load:
                 own_postgres.kept.signal(signal.SIGINT)
-                await answered(load, "unknown", 40)
+                await load.heard(40, "unknown")
                 while_away = len(load.answers)
                 assert await status_of(client, "/healthz") == 200
                 assert await status_of(client, "/readyz") == 503
-                await answered(load, "unknown", 10)
+                await load.heard(10, "unknown")
                 assert {answer.said for answer in load.answers[while_away:]} == {"unknown"}
                 await asyncio.to_thread(start_again, own_postgres)
-                await answered(load, "approved", 20)
+                await load.heard(20, "approved")
             async with breakable.rows() as rows:
                 check(await read_kept(rows), load.answers, load.people)
 
@@ -124,7 +115,7 @@ async def test_connections_that_are_cut_under_load(breakable: Site, own_postgres
                     name = breakable.database_url.rpartition("/")[2]
                     cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
                     await asyncio.to_thread(own_postgres.sql, cut)
-                await answered(load, "approved", 20)
+                await load.heard(20, "approved")
             assert any(answer.said == "unknown" for answer in load.answers)
             async with breakable.rows() as rows:
                 check(await read_kept(rows), load.answers, load.people)

@@ -26,18 +26,10 @@ async def loaded(client: Client) -> AsyncIterator[tuple[Load, Load]]:
     load, once = Load(client, pressing, SEED), Load(client, typing, SEED)
     running = asyncio.create_task(load.run(tasks=16))
     sending = asyncio.gather(*(_send_once(once, person, number) for number, person in enumerate(typing)))
-    await answered(load, UNDER_LOAD)
+    await load.heard(UNDER_LOAD)
     yield load, once
     load.stopping = True
     await asyncio.gather(running, sending)
-
-
-async def answered(load: Load, count: int) -> None:
-    """Wait until so many codes were answered."""
-    deadline = time.monotonic() + WITHIN
-    while len(load.answers) < count:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
 
 
 async def _send_once(load: Load, person: Person, number: int) -> None:
@@ -99,7 +91,7 @@ async def test_a_worker_of_four_that_is_killed_takes_only_what_it_held(own_site:
                 before = server.workers()
                 for victim in before[:2]:
                     kill(victim)
-                    await answered(load, len(load.answers) + UNDER_LOAD)
+                    await load.heard(UNDER_LOAD)
             deadline = time.monotonic() + WITHIN
             while len(server.workers()) < 4:
                 assert time.monotonic() < deadline

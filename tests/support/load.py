@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from nightlatch.adapters.sql.tables import AUDIT_LOG, AUDIT_QUEUE, AUTHENTICATIO
 from nightlatch.domain.records import Authentication, Event, FactorState
 from nightlatch.domain.throttle import Lane as ThrottleLane
 from nightlatch.domain.throttle import after_failure, after_success
+from tests.support.installation import WITHIN
 from tests.support.server import Client, Person
 
 REFUSED = ("wrong_code", "replayed")
@@ -70,9 +72,22 @@ class Load:
         for _ in range(dice.randint(1, 3)):
             if self.stopping:
                 return
-            await self.sent(person, self._code(person, dice), self._answered(begun.json()["id"]))
+            await self.sent(person, self._code(person, dice), self.answering(begun.json()["id"]))
 
-    def _answered(self, authentication: str) -> Send:
+    async def heard(self, more: int, word: str | None = None) -> None:
+        """Wait for so many more answers, of any kind or of one."""
+
+        def count() -> int:
+            return sum(word in (None, answer.said) for answer in self.answers)
+
+        wanted, deadline = count() + more, time.monotonic() + WITHIN
+        while count() < wanted:
+            assert time.monotonic() < deadline, (word, count(), wanted)
+            await asyncio.sleep(0.02)
+
+    def answering(self, authentication: str) -> Send:
+        """How to answer a sign-in."""
+
         async def send(_: Person, code: str) -> httpx.Response:
             response = await self.client.answer(authentication, code)
             response.extensions["authentication"] = authentication
