@@ -71,6 +71,18 @@ async def test_batches_and_lanes_have_limits() -> None:
     assert recorder.most_at_once == 2
 
 
+async def test_another_lane_opens_for_a_whole_batch_only() -> None:
+    """Few items wait for the batch before them and go together."""
+    recorder = Recorder()
+    coalescer = Coalescer[str, str](recorder.run, limit=4, lanes=2)
+    first = asyncio.create_task(coalescer.submit("first"))
+    await asyncio.sleep(0)
+    await submit_all(coalescer, ["a", "b", "c"])
+    assert await first == "first"
+    assert recorder.batches == [["first"], ["a", "b", "c"]]
+    assert recorder.most_at_once == 1
+
+
 async def test_an_item_fails_alone() -> None:
     """Its neighbours have their answers."""
     coalescer = Coalescer[str, str](Recorder().run, limit=10, lanes=1)

@@ -17,7 +17,7 @@ from nightlatch.ports.store import Duplicate, Outcome, Snapshot, UserKey
 class PostgresBatches:
     """See ``store.Batches``."""
 
-    # Two at once: while one is written to disk or decoded, the other runs. More only makes the batches smaller.
+    # The second is for crowds: a whole batch need not wait for another that is being written to disk.
     load_lanes = 2
     commit_lanes = 2
 

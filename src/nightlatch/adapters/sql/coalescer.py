@@ -28,7 +28,7 @@ class _Waiting(Generic[Item, Answer]):
 
 
 class Coalescer(Generic[Item, Answer]):
-    """Runs items in batches of at most ``limit``, at most ``lanes`` batches at once.
+    """Runs items in batches of at most ``limit``, at most ``lanes`` batches at once, the further ones when full.
 
     ``run`` answers each item by its place: a value, or the exception that is this item's alone; what it raises is
     everybody's. Of items that share a key (``key_of``), one is on its way and the others wait their turn.
@@ -78,7 +78,8 @@ class Coalescer(Generic[Item, Answer]):
         if waiting.key is not None:
             self._behind[waiting.key] = deque()
         self._ready.append(waiting)
-        if self._running < self._lanes:
+        # One more lane only for a whole batch: else it would split the next one, and each statement has its own cost.
+        if self._running == 0 or (self._running < self._lanes and len(self._ready) >= self._limit):
             self._running += 1
             # It starts when this turn of the loop is over, so all who came in this turn share its first batch.
             task = asyncio.create_task(self._lane())
