@@ -17,6 +17,7 @@ MESSAGE = "msg"
 PREFIXES = (USER, APPLICATION, FACTOR, AUTHENTICATION, CHALLENGE, DEVICE, RECOVERY, EVENT, MESSAGE)
 ENTROPY_BYTES = 10
 
+_BEGINNINGS = tuple(prefix + "_" for prefix in PREFIXES)
 _SHAPE = re.compile(r"(?:{})_[0-9a-f]{{32}}".format("|".join(PREFIXES)))
 
 
@@ -39,4 +40,4 @@ def is_id(text: str, prefix: str | None = None) -> bool:
 
 def has_id_prefix(text: str) -> bool:
     """Whether a name would be mistaken for an id in a path."""
-    return text.lower().startswith(tuple(prefix + "_" for prefix in PREFIXES))
+    return text.lower().startswith(_BEGINNINGS)
