@@ -24,6 +24,10 @@ FOLLOWED = [page for page in PAGES if any({"run", "background"} & set(block.word
 GUIDES = [page for page in PAGES if page.name == "README.md" or {"tutorials", "how-to"} & set(page.parts)]
 
 
+WRITTEN_LAST = {ROOT / "docs" / "conformance.md"}
+"""A whole run of the tests writes it (`make conformance`), so the first such run cannot find it."""
+
+
 def named(page: Path) -> str:
     """What a page is called in the list of tests."""
     return str(page.relative_to(ROOT))
@@ -54,7 +58,7 @@ def test_links_lead_somewhere(page: Path) -> None:
             continue
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
-        assert target.exists(), f"{named(page)} links to {link}"
+        assert target.exists() or target in WRITTEN_LAST, f"{named(page)} links to {link}"
         if anchor:
             assert anchor in anchors_of(target), f"{named(page)} links to {link}"
 

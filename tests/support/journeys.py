@@ -99,13 +99,13 @@ def hosted_prompt_for_maya(reader: Reader) -> None:
     names = reader.names
     browser = Browser().open(names["begin"](session, "maya", "127.0.0.1")).send("/setup")
     phone = browser.scanned()
-    browser.send("/setup/code", code=phone.code()).send("/saved", saved="yes")
-    browser.http.follow_redirects = False
+    backup_codes = browser.send("/setup/code", code=phone.code()).codes
+    browser.send("/saved", saved="yes").http.follow_redirects = False
     back = browser.send("/continue").page.headers["location"]
     proved, device_token = names["finish"](session, **dict(parse_qsl(urlsplit(back).query)))
     assert (proved.username, proved.acr) == ("maya", "aal2")
     assert device_token
-    names["phone"] = phone
+    names |= {"phone": phone, "backup_codes": backup_codes}
 
 
 def readme_sign_in(reader: Reader) -> None:

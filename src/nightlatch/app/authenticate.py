@@ -23,7 +23,8 @@ from nightlatch.app.deciding import (
 )
 from nightlatch.app.events import make_event
 from nightlatch.app.kernel import transact
-from nightlatch.app.messages import AuthenticationAnswer, NewAuthentication, NewUser, ReasonAnswer
+from nightlatch.app.messages import AuthenticationAnswer, ContextIn, NewAuthentication, NewUser, ReasonAnswer
+from nightlatch.app.networks import network_of
 from nightlatch.app.prompt.open import issue_prompt
 from nightlatch.app.users.create import new_user_record
 from nightlatch.app.users.reference import possible_name, user_key
@@ -80,7 +81,7 @@ def require_application(caller: Caller) -> Application:
 
 def check_request(application: Application, request: NewAuthentication) -> None:
     """Every field that is wrong, at once."""
-    problems = list(problems_of_action(request.action, request.acr))
+    problems = [*problems_of_action(request.action, request.acr), *problems_of_context(request.context)]
     details = request.action_details
     if details is not None:
         problems += _problems_of_details(details)
@@ -124,6 +125,15 @@ def problems_of_action(action: str, acr: str | None) -> list[FieldProblem]:
     if acr is not None and acr not in levels:
         problems.append(FieldProblem("/acr", "unknown_acr", f"One of {', '.join(levels)}."))
     return problems
+
+
+def problems_of_context(context: ContextIn) -> tuple[FieldProblem, ...]:
+    """What is wrong with where a request says that it comes from."""
+    try:
+        network_of(context.ip)
+    except Invalid as invalid:
+        return invalid.fields
+    return ()
 
 
 def _inline_user(ports: Ports, caller: Caller, who: str | NewUser) -> User | None:

@@ -9,6 +9,7 @@ from nightlatch.app.attempt import rejected
 from nightlatch.app.authenticate import (
     begin,
     problems_of_action,
+    problems_of_context,
     report_only_data,
     require_application,
     started_grace,
@@ -41,7 +42,7 @@ async def verify(ports: Ports, caller: Caller, request: OneShot) -> OneShotAnswe
     Raises ``Invalid``, ``Unavailable``. A crowd on one account is answered ``throttled``.
     """
     application = require_application(caller)
-    problems = problems_of_action(request.action, request.acr)
+    problems = [*problems_of_action(request.action, request.acr), *problems_of_context(request.context)]
     if problems:
         raise Invalid(fields=tuple(problems))
     ask = asked(
