@@ -17,6 +17,7 @@ from uvicorn.supervisors import Multiprocess
 
 from nightlatch.adapters.logs import configure_logging
 from nightlatch.bootstrap import create_app, prepare
+from nightlatch.cli.connections import BoundedProtocol
 from nightlatch.cli.failures import UNUSABLE
 from nightlatch.cli.output import say
 from nightlatch.config import Settings
@@ -80,7 +81,7 @@ def _config(settings: Settings, app: object, *, factory: bool = False) -> uvicor
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         # Whose forwarded address counts is decided by trusted_proxies (X8).
