@@ -27,8 +27,8 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SCHEDULES = {
-    # Somebody waits at a sign-in page, for five minutes at most.
-    Channel.SMS: Schedule(first=SECOND, longest=20 * SECOND, attempts=30),
+    # Somebody waits at a sign-in page, for as long as the code lives.
+    Channel.SMS: Schedule(first=SECOND, longest=20 * SECOND, attempts=80),
     Channel.PUSH: Schedule(first=SECOND, longest=10 * SECOND, attempts=20),
     # Mail servers greylist for minutes, and are down for hours.
     Channel.MAIL: Schedule(first=5 * SECOND, longest=15 * MINUTE, attempts=120),
