@@ -12,6 +12,7 @@ from nightlatch.app.kernel import Decided, transact
 from nightlatch.domain.errors import Conflict, NotFound
 from nightlatch.domain.ids import AUTHENTICATION, is_id
 from nightlatch.domain.records import Authentication, AuthenticationStatus
+from nightlatch.domain.time import holds
 from nightlatch.ports.store import Snapshot, UserKey
 
 T = TypeVar("T")
@@ -73,7 +74,7 @@ def wake_key(authentication_id: str) -> str:
 def status_at(authentication: Authentication, now: int) -> AuthenticationStatus:
     """The status as of now: nobody has to come by for an attempt to expire."""
     status = authentication.status
-    if status is AuthenticationStatus.PENDING and now >= authentication.expires_at:
+    if status is AuthenticationStatus.PENDING and not holds(authentication.created_at, authentication.expires_at, now):
         return AuthenticationStatus.EXPIRED
     return status
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from nightlatch.app.approving import approved, assertion_of, trace
+from nightlatch.app.attempt import status_at
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.deciding import (
     Asked,
@@ -370,9 +371,7 @@ def answer_of(
 ) -> AuthenticationAnswer:
     """How an authentication is told to its application."""
     a = authentication
-    status = a.status
-    if status is AuthenticationStatus.PENDING and now >= a.expires_at:
-        status = AuthenticationStatus.EXPIRED
+    status = status_at(a, now)
     open_ = status is AuthenticationStatus.PENDING
     factors = offered(snapshot, a.allowed_kinds, a.acr_required, a.first_factor) if open_ else ()
     return AuthenticationAnswer(

@@ -29,6 +29,7 @@ from nightlatch.domain.records import (
     UserStatus,
 )
 from nightlatch.domain.throttle import Lane
+from nightlatch.domain.time import holds
 from nightlatch.ports.store import Snapshot
 
 MAX_TOKEN = 128
@@ -91,8 +92,8 @@ def recognize(device: Device | None, device_hash: bytes | None, now: int) -> Rec
         return Recognized(None, "missing")
     if device is None or device.revoked_at is not None:
         return Recognized(None, "unknown")
-    if device.token_hash != device_hash and now > device.previous_until:
-        return Recognized(device=None, signal="unknown", stolen=True)
+    if device.token_hash != device_hash and not holds(device.last_seen_at, device.previous_until + 1, now):
+        return Recognized(device=None, signal="unknown", stolen=now > device.previous_until)
     if device.proved_at is None:
         return Recognized(device, "unknown")
     return Recognized(device, "remembered" if device.remembered_at else "recognised")

@@ -23,7 +23,7 @@ from nightlatch.domain.records import (
     TicketKind,
     UserKind,
 )
-from nightlatch.domain.time import SECOND
+from nightlatch.domain.time import SECOND, holds
 from nightlatch.ports.store import Change, Snapshot
 
 LIFE = 60 * SECOND
@@ -94,7 +94,7 @@ def _good(ticket: Ticket | None, authentication: Authentication, hashed: bytes, 
         or not hmac.compare_digest(ticket.hash, hashed)
         or ticket.authentication_id != authentication.id
         or ticket.used_at is not None
-        or now >= ticket.expires_at
+        or not holds(ticket.created_at, ticket.expires_at, now)
     ):
         raise Invalid.field("/code", "invalid_code", "This result code is wrong, used, or older than 60 seconds.")
     return ticket

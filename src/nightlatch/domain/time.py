@@ -14,7 +14,19 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+SKEW = MINUTE
+"""How far another node's clock may run ahead of this one's."""
+
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def holds(made_at: int, ends_at: int, now: int) -> bool:
+    """Whether something that was made for a while still holds.
+
+    What was made in the future was made before the clock was set back: nobody knows how old it is, and it must not
+    hold for all that time again (T10).
+    """
+    return made_at - SKEW <= now < ends_at
 
 
 def rfc3339(at: int) -> str:

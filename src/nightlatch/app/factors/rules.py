@@ -8,7 +8,7 @@ from nightlatch.domain.factors.registry import spec_of
 from nightlatch.domain.policy.compiled import CompiledPolicy
 from nightlatch.domain.policy.evaluate import confirmation_of
 from nightlatch.domain.records import Factor, FactorState, FactorStatus, Record, User, UserKind
-from nightlatch.domain.time import MINUTE
+from nightlatch.domain.time import MINUTE, holds
 from nightlatch.ports.store import Snapshot
 
 PENDING_LIFE = 10 * MINUTE
@@ -55,7 +55,9 @@ def require_person(user: User) -> None:
 
 def alive(factor: Factor, now: int) -> bool:
     """Whether a factor counts or may still be activated."""
-    return factor.status is FactorStatus.ACTIVE or factor.expires_at is None or now < factor.expires_at
+    if factor.status is FactorStatus.ACTIVE or factor.expires_at is None:
+        return True
+    return holds(factor.created_at, factor.expires_at, now)
 
 
 def dead_pending(snapshot: Snapshot, now: int) -> tuple[Record, ...]:

@@ -16,7 +16,7 @@ from nightlatch.app.step_up import APPROVAL_LIFE, Leave
 from nightlatch.app.tickets import hash_of, issue
 from nightlatch.domain.errors import NotFound, StepUpRequired
 from nightlatch.domain.records import Ticket, TicketKind, User
-from nightlatch.domain.time import HOUR, MINUTE
+from nightlatch.domain.time import HOUR, MINUTE, holds
 from nightlatch.ports.store import Change, Snapshot, UserKey
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ async def redeem_link(ports: Ports, token: str, peer: str) -> str:
         link, user = snapshot.ticket, snapshot.user
         if link is None or link.kind is not TicketKind.PORTAL_LINK or user is None or not usable(user):
             raise LinkDead
-        if link.used_at is not None or now >= link.expires_at:
+        if link.used_at is not None or not holds(link.created_at, link.expires_at, now):
             raise LinkDead
         session, ticket = new_session(ports, user, link.application_id, now)
         event = make_event(

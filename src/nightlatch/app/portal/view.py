@@ -17,6 +17,7 @@ from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.registry import by_strength
 from nightlatch.domain.records import AuthenticationStatus
 from nightlatch.domain.throttle import Lane
+from nightlatch.domain.time import holds
 
 SIGN_INS = 20
 DEVICES = 50
@@ -135,7 +136,7 @@ async def _sign_ins(ports: Ports, room: Room, names: dict[str, str], now: int) -
             ip=a.ip,
             kind=kinds.get(a.factor_id or ""),
             approved=a.status is AuthenticationStatus.APPROVED,
-            pending=a.status is AuthenticationStatus.PENDING and now < a.expires_at,
+            pending=a.status is AuthenticationStatus.PENDING and holds(a.created_at, a.expires_at, now),
         )
         for a in await ports.directory.sign_ins(room.user.id, limit=SIGN_INS)
     )

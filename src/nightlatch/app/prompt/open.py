@@ -23,6 +23,7 @@ from nightlatch.domain.errors import Invalid, NotFound
 from nightlatch.domain.ids import AUTHENTICATION, is_id
 from nightlatch.domain.policy.decision import Reason
 from nightlatch.domain.records import Authentication, Record, Ticket, TicketKind
+from nightlatch.domain.time import holds
 from nightlatch.ports.store import Change, Snapshot, UserKey
 
 ADDRESS_MISMATCH = Reason(
@@ -77,7 +78,7 @@ async def open_prompt(ports: Ports, visit: Visit, token: str, peer: str) -> str:
         ticket, authentication = _found(snapshot)
         if ticket.used_at is not None:
             return None, _same_browser(ticket, visit)
-        if now >= ticket.expires_at:
+        if not holds(ticket.created_at, ticket.expires_at, now):
             raise Gone
         return _bound(ports, snapshot, authentication, ticket, fresh, peer, now), fresh
 

@@ -15,7 +15,7 @@ from nightlatch.app.tickets import hash_of
 from nightlatch.domain.errors import NotFound
 from nightlatch.domain.ids import AUTHENTICATION, is_id
 from nightlatch.domain.records import Authentication, Ticket, TicketKind
-from nightlatch.domain.time import MINUTE
+from nightlatch.domain.time import MINUTE, holds
 from nightlatch.ports.store import Snapshot, UserKey
 
 T = TypeVar("T")
@@ -107,7 +107,7 @@ def seated(snapshot: Snapshot, now: int) -> Seat:
         or authentication is None
         or ticket.kind is not TicketKind.PROMPT
         or ticket.authentication_id != authentication.id
-        or now >= ticket.expires_at
+        or not holds(ticket.created_at, ticket.expires_at, now)
     ):
         raise Elsewhere
     return Seat(snapshot, authentication, ticket)
