@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from nightlatch.adapters.cache.policies import CachedPolicies
+from nightlatch.adapters.delivery.texting import PlainTexting
 from nightlatch.adapters.keys.argon2 import Argon2Hasher
 from nightlatch.adapters.keys.kek import KeyEncryptionKey
 from nightlatch.adapters.keys.keyring import KeyRing
@@ -168,6 +169,7 @@ async def open_world(url: str) -> AsyncIterator[World]:
         ephemeral=MemoryEphemeral(clock),
         wakeups=InProcessWakeUps(),
         policies=CachedPolicies(catalog),
+        texting=PlainTexting(gateways=True),
         site=SITE,
     )
     kept = await make_first_keys(ports, OPERATOR, FreshKeys(kek, entropy))

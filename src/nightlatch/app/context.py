@@ -14,6 +14,7 @@ from nightlatch.ports.ephemeral import Ephemeral, WakeUps
 from nightlatch.ports.keys import Sealer, Signer, SlowHasher
 from nightlatch.ports.outbox import Outbox
 from nightlatch.ports.store import Store
+from nightlatch.ports.texting import Texting
 from nightlatch.ports.world import Clock, Entropy
 
 
@@ -52,6 +53,7 @@ class Ports:
     ephemeral: Ephemeral
     wakeups: WakeUps
     policies: Policies
+    texting: Texting
     site: Site
 
     def new_id(self, prefix: str, now: int) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from nightlatch.adapters.cache import CachedCatalog, CachedPolicies, FreshStore, Shared
+from nightlatch.adapters.delivery.texting import PlainTexting
 from nightlatch.adapters.keys import Argon2Hasher, Es256Signer, FreshKeys, KeyEncryptionKey, KeyRing
 from nightlatch.adapters.memory.wakeups import InProcessWakeUps
 from nightlatch.adapters.sql.catalog import SqlCatalog
@@ -101,8 +102,9 @@ async def open_everything(
         AsyncExitStack() as stack,
     ):
         ways = await outlets(settings, opened.ports, stack)
-        await stack.enter_async_context(delivering(opened.ports, ways, opened.queued))
-        yield replace(opened, outlets=ways)
+        ports = replace(opened.ports, texting=PlainTexting(gateways=bool(ways.texts)))
+        await stack.enter_async_context(delivering(ports, ways, opened.queued))
+        yield replace(opened, ports=ports, outlets=ways)
 
 
 async def prepare(settings: Settings) -> None:
@@ -202,6 +204,8 @@ async def _ports(
         ephemeral=await open_ephemeral(settings, database, world.clock, stack),
         wakeups=await open_wakeups(settings, database, stack),
         policies=CachedPolicies(catalog),
+        # Beside a server nothing is sent; what serves learns of its gateways when they are open.
+        texting=PlainTexting(gateways=False),
         site=Site(public_url=settings.public_url, issuer=settings.issuer, organization=settings.brand.name),
     )
 

@@ -108,6 +108,27 @@ class Unavailable(Refusal):
     detail = "A part that this needs does not answer. Nothing was approved. Try again."
 
 
+class TextsUnavailable(Unavailable):
+    """No gateway takes texts (503)."""
+
+    code = "sms_unavailable"
+    detail = "No text can be sent here now. Offer the person another way."
+
+
+class TextsPaused(Throttled):
+    """A cap is used up, or nothing is sent to this range of numbers for a while (429)."""
+
+    code = "sms_paused"
+    detail = "No text is sent to this number for now. Offer the person another way."
+
+
+class TextVetoed(Conflict):
+    """Who was asked before sending objects to it, or did not answer (409)."""
+
+    code = "sms_vetoed"
+    detail = "No text is sent to this number. Offer the person another way."
+
+
 class Unreadable(Unavailable):
     """What was kept for this was changed or moved in the database, and does not open (503)."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from nightlatch.domain.factors import backup_codes
+from nightlatch.domain.factors import backup_codes, sms
 from nightlatch.domain.factors.base import Evidence, FactorKind, typed_digits
 
 
@@ -47,6 +47,14 @@ _SPECS = (
         strength=30,
         fits=_six_to_eight_digits,
         amr=("otp",),
+        possession=True,
+        enrollable=True,
+    ),
+    FactorSpec(
+        kind=FactorKind.SMS,
+        strength=20,
+        fits=sms.looks_like,
+        amr=("sms",),
         possession=True,
         enrollable=True,
     ),

@@ -86,6 +86,12 @@ ERROR_CODES: dict[str, ErrorCode] = {
         409, "Backup codes need a factor beside them", "Activate a factor; the answer to the first brings the codes."
     ),
     "kind_not_allowed": ErrorCode(409, "The policy does not allow this", "Ask who keeps the policy, or use another."),
+    "sms_vetoed": ErrorCode(
+        409,
+        "No text is sent to this number",
+        "The service that is asked before each text objects, or did not answer: perhaps the SIM card was changed lately. "
+        "Offer the person another way to sign in.",
+    ),
     "not_resynchronizable": ErrorCode(
         409, "This factor has no counter to move", "Only an active HOTP factor is resynchronized."
     ),
@@ -154,6 +160,12 @@ ERROR_CODES: dict[str, ErrorCode] = {
         "Read the document, and send its `ETag` as `If-Match`, so that nobody's change is lost.",
     ),
     "throttled": ErrorCode(429, "Too many tries", "Wait as many seconds as `Retry-After` says."),
+    "sms_paused": ErrorCode(
+        429,
+        "No text is sent to this number for now",
+        "A cap is used up, or texts to this range of numbers are paused. Offer the person another way to sign in; their "
+        "other ways are not touched by it.",
+    ),
     "internal_error": ErrorCode(
         500, "Something failed on our side", "Nothing was approved. The log knows more under the `Request-Id`."
     ),
@@ -162,6 +174,11 @@ ERROR_CODES: dict[str, ErrorCode] = {
         "A part that this needs does not answer",
         "Nothing was approved, and what was asked may or may not have been stored. Wait as `Retry-After` says; repeat "
         "creations with the same `Idempotency-Key`. `nightlatch doctor` tells which part it is.",
+    ),
+    "sms_unavailable": ErrorCode(
+        503,
+        "No text can be sent",
+        "No gateway is set up, or none answers. Offer the person another way to sign in. `nightlatch doctor` tells more.",
     ),
     "unreadable": ErrorCode(
         503,
