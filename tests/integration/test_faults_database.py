@@ -8,12 +8,14 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from nightlatch.adapters.sql.coalescer import Coalescer
+from nightlatch.domain.errors import Unavailable
 from tests.support import postgres as postgres_support
 from tests.support import run
 from tests.support.installation import WITHIN, Installation, children
@@ -176,6 +178,7 @@ async def test_an_sqlite_file_that_somebody_else_writes_for_long(tmp_path: Path)
             people = [await client.with_totp() for _ in range(3)]
             other = sqlite3.connect(f"{locked.installation.folder}/nightlatch.db", isolation_level=None)
             other.execute("BEGIN IMMEDIATE")
+            started = time.monotonic()
             try:
                 answers = await asyncio.gather(
                     *(client.verify(person, person.code(1)) for person in people),
@@ -183,6 +186,8 @@ async def test_an_sqlite_file_that_somebody_else_writes_for_long(tmp_path: Path)
                     client("POST", "/v1/users", {"username": "somebody"}),
                 )
                 assert told(answers) == {"unavailable": len(answers)}
+                # Nobody waits for those before them one after the other.
+                assert time.monotonic() - started < 20
                 assert (await client("GET", f"/v1/users/{people[0].id}")).status_code == 200
             finally:
                 other.execute("ROLLBACK")
@@ -208,3 +213,20 @@ async def test_an_sqlite_file_that_is_locked_now_and_then(tmp_path: Path) -> Non
             assert not any(answer.said == "unknown" for answer in load.answers)
             async with shared.rows() as rows:
                 check(await read_kept(rows), load.answers, load.people)
+
+
+@pytest.mark.requirement("G3")
+async def test_who_waits_behind_a_database_that_hangs_is_told_in_time() -> None:
+    """And is not sent any more: nothing of theirs was done. Whoever comes later is served."""
+    sent: list[int] = []
+
+    async def hang(items: Sequence[int]) -> Sequence[int]:
+        sent.extend(items)
+        await asyncio.sleep(0.3)
+        return items
+
+    queue = Coalescer[int, int](hang, limit=2, lanes=1, key_of=lambda item: str(item % 3), patience=0.2)
+    answers = await asyncio.gather(*(queue.submit(item) for item in range(9)), return_exceptions=True)
+    assert [answer for answer in answers if not isinstance(answer, Unavailable)] == sent == [0, 1]
+    assert await queue.submit(9) == 9
+    await queue.close()
