@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from nightlatch.domain.factors.base import FactorKind
+from nightlatch.domain.factors.push import Pairing
 from nightlatch.domain.records import (
     AuthenticationStatus,
     FactorStatus,
@@ -107,13 +108,17 @@ class NewFactor(Request, frozen=True, kw_only=True):
     period: int = 30
 
 
-class Enrollment(Answer, frozen=True, kw_only=True):
-    """Shown this once."""
+class Enrollment(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """Shown this once. ``secret`` (Base32) of codes from an app; ``code`` and ``number`` pair a phone: it scans or
+    takes the code, and its owner types the number that stands beside the picture.
+    """
 
     uri: str
-    secret: str
     qr_svg: str
     qr_png: str
+    secret: str | None = None
+    code: str | None = None
+    number: str | None = None
 
 
 class FactorAnswer(Answer, frozen=True, kw_only=True):
@@ -126,6 +131,7 @@ class FactorAnswer(Answer, frozen=True, kw_only=True):
     last_used_at: Moment | None
     expires_at: Moment | None
     codes_left: int | None = None
+    pairing: Pairing | None = None
 
 
 class EnrolledFactor(FactorAnswer, frozen=True, kw_only=True):
@@ -139,7 +145,9 @@ class ActivatedFactor(FactorAnswer, frozen=True, kw_only=True):
 
 
 class Activation(Request, frozen=True, kw_only=True):
-    code: str
+    """Without ``code`` where the person answered on their phone."""
+
+    code: str | None = None
 
 
 class FactorPatch(Request, frozen=True, kw_only=True):
@@ -212,14 +220,20 @@ class AuthenticationAnswer(Answer, frozen=True, kw_only=True):
 
 
 class NewChallenge(Request, frozen=True, kw_only=True):
+    """``remember_device`` is for what is answered elsewhere than here, on a phone."""
+
     factor: str
+    remember_device: bool = False
 
 
-class ChallengeAnswer(Answer, frozen=True, kw_only=True):
+class ChallengeAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """``number`` is what the person types on the phone: show it large."""
+
     id: str
     kind: FactorKind
     factor: str
     expires_at: Moment
+    number: str | None = None
 
 
 class NewVerification(Request, frozen=True, kw_only=True):

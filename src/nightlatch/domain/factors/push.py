@@ -1,0 +1,192 @@
+"""Push: approval on the person's own phone, with a number that only the sign-in shows.
+
+Whoever has the password can make a phone ring, so what rings is bounded here: one challenge at a time, three in ten
+minutes, and a lock once its owner says no. None of it stops the owner at a device that is known (P5).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from nightlatch.domain.factors.backup_codes import ALPHABET
+from nightlatch.domain.time import MINUTE, SECOND, whole_seconds
+
+NONCE_BYTES: Final = 32
+CHALLENGE_LIFE: Final = 120 * SECOND
+NUMBER_DIGITS: Final = 6
+
+CODE_SYMBOLS: Final = 24
+"""Of 5 bits each: 120, where B2 asks for 112."""
+
+CODE_ENTROPY_BYTES: Final = 15
+
+MOST: Final = 3
+WITHIN: Final = 10 * MINUTE
+"""So many pushes, and no more, in this time since the last success; strangers and known devices apart."""
+
+TRANSPORTS: Final = ("web", "fcm", "apns", "ntfy")
+
+Pairing = Literal["waiting", "scanned", "answered", "failed"]
+Lock = Literal["denied", "not_me"]
+
+_SHAPE = re.compile(f"[{ALPHABET}]{{{CODE_SYMBOLS}}}")
+_SEPARATORS = re.compile(r"[\s\-]+")
+_LOOK_ALIKES = str.maketrans("OILU", "011V")
+_LONGEST_TYPED = 64
+_NUMBER = re.compile(r"[0-9]{6}")
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """The challenge that a phone may answer now. ``origin``: the sign-in, page or pairing that it belongs to."""
+
+    challenge: str
+    origin: str
+    expires_at: int
+    known: bool
+
+
+class PushState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The public part of a push factor. ``uv``: the phone verified its user when it was paired.
+
+    ``others`` and ``known`` are the instants of recent pushes, by whether the request came with a known device.
+    ``pending`` alone says which challenge is good: one that was put in its place before is dead.
+    """
+
+    approved: bool = False
+    jwk: dict[str, str] | None = None
+    name: str | None = None
+    hint: str | None = None
+    uv: bool = False
+    mac: str | None = None
+    pairing: Pairing = "waiting"
+    transports: tuple[str, ...] = ()
+    others: tuple[int, ...] = ()
+    known: tuple[int, ...] = ()
+    pending: Pending | None = None
+    denied_at: int | None = None
+    locked: Lock | None = None
+
+    def public(self) -> dict[str, Any]:
+        """As it is kept."""
+        kept: dict[str, Any] = msgspec.to_builtins(self)
+        return kept
+
+
+class Locked(Exception):
+    """Push rests until its owner proves another factor."""
+
+
+class TooMany(Exception):
+    """No push now. ``until`` is the instant (µs) at which one may be sent."""
+
+    def __init__(self, until: int) -> None:
+        super().__init__("too many pushes")
+        self.until = until
+
+    def retry_after(self, now: int) -> int:
+        """Whole seconds to wait, rounded up."""
+        return max(1, whole_seconds(self.until - now))
+
+
+def state_of(public: dict[str, Any]) -> PushState:
+    """The public part of a factor, read."""
+    return msgspec.convert(public, PushState)
+
+
+def pairing_code(entropy: bytes) -> str:
+    """A pairing code of 120 bits from 15 random bytes."""
+    if len(entropy) != CODE_ENTROPY_BYTES:
+        raise ValueError(f"a pairing code needs {CODE_ENTROPY_BYTES} random bytes")
+    bits = int.from_bytes(entropy, "big")
+    return "".join(ALPHABET[bits >> 5 * place & 31] for place in range(CODE_SYMBOLS))
+
+
+def normal_code(text: str) -> str | None:
+    """A typed pairing code in its one spelling; None for what can be none."""
+    if len(text) > _LONGEST_TYPED or not text.isascii():
+        return None
+    symbols = _SEPARATORS.sub("", text).upper().translate(_LOOK_ALIKES)
+    return symbols if _SHAPE.fullmatch(symbols) else None
+
+
+def is_number(text: object) -> bool:
+    """Whether this has the form of a number to compare: six ASCII digits."""
+    return isinstance(text, str) and _NUMBER.fullmatch(text) is not None
+
+
+def check_room(states: Iterable[PushState], *, known: bool, origin: str, now: int) -> None:
+    """Return if a challenge may be opened now. Raises ``Locked`` or ``TooMany``.
+
+    ``states`` are of all phones of one person: who has two is not rung twice as often. A stranger waits for the
+    challenge that is open; the owner at a known device waits for nobody, and their request takes its place. That
+    strangers were denied locks out strangers; ``not_me`` locks everybody out.
+    """
+    phones = list(states)
+    if any(phone.locked == "not_me" or (phone.locked is not None and not known) for phone in phones):
+        raise Locked
+    if not known:
+        _check_pending(phones, origin, now)
+    recent = sorted(at for phone in phones for at in (phone.known if known else phone.others) if _is_recent(at, now))
+    if len(recent) >= MOST:
+        raise TooMany(recent[-MOST] + WITHIN)
+
+
+def opened(state: PushState, pending: Pending, now: int) -> PushState:
+    """The state after a challenge was opened; the one before it is dead."""
+    recent = tuple(at for at in (state.known if pending.known else state.others) if _is_recent(at, now))
+    if pending.known:
+        return replace(state, pending=pending, known=(*recent, now))
+    return replace(state, pending=pending, others=(*recent, now))
+
+
+def is_open(state: PushState, challenge: str, now: int) -> bool:
+    """Whether this challenge is the one that may be answered now."""
+    pending = state.pending
+    return pending is not None and pending.challenge == challenge and now < pending.expires_at
+
+
+def succeeded(state: PushState) -> PushState:
+    """The state after its owner approved: pushes are counted anew."""
+    return replace(state, pending=None, others=(), known=(), denied_at=None)
+
+
+def ended(state: PushState) -> PushState:
+    """The state after a wrong number, or a challenge that was answered otherwise."""
+    return replace(state, pending=None)
+
+
+def denied(state: PushState, *, known: bool, now: int) -> PushState:
+    """The state after its owner said no. The second time in ten minutes push is locked, unless a known device asked:
+    that is somebody who changed their mind.
+    """
+    if known:
+        return replace(state, pending=None)
+    again = state.denied_at is not None and _is_recent(state.denied_at, now)
+    return replace(state, pending=None, denied_at=now, locked="denied" if again else state.locked)
+
+
+def locked(state: PushState, reason: Lock) -> PushState:
+    """The state after push was locked; nothing that is open can be answered."""
+    return replace(state, pending=None, locked=state.locked or reason)
+
+
+def unlocked(state: PushState) -> PushState:
+    """The state after its owner proved another factor."""
+    return replace(state, others=(), known=(), denied_at=None, locked=None)
+
+
+def _check_pending(phones: list[PushState], origin: str, now: int) -> None:
+    for phone in phones:
+        pending = phone.pending
+        if pending is not None and pending.origin != origin and now < pending.expires_at <= now + CHALLENGE_LIFE:
+            raise TooMany(pending.expires_at)
+
+
+def _is_recent(at: int, now: int) -> bool:
+    # One from the future was sent before the clock was set back: it counts for its ten minutes, and no longer.
+    return abs(now - at) < WITHIN
