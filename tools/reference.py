@@ -130,7 +130,7 @@ def http_api(described: Mapping[str, Any]) -> str:
 
 _ABOUT = """# HTTP API
 
-`/openapi.json` of a running server is the same in OpenAPI 3.1. JSON in and out; times are RFC 3339 in UTC; an unknown
+A running server shows the same at `/docs`, with calls to copy, and as OpenAPI 3.1 at `/openapi.json`. JSON in and out; times are RFC 3339 in UTC; an unknown
 field or query parameter is refused. Send the key as `Authorization: Bearer nlk_…`; a route's scope stands beside it,
 and `admin` holds all of them. Refusals are [problem documents](error-codes.md), and every answer has a `Request-Id`.
 
