@@ -130,9 +130,10 @@ def http_api(described: Mapping[str, Any]) -> str:
 
 _ABOUT = """# HTTP API
 
-A running server shows the same at `/docs`, with calls to copy, and as OpenAPI 3.1 at `/openapi.json`. JSON in and out; times are RFC 3339 in UTC; an unknown
-field or query parameter is refused. Send the key as `Authorization: Bearer nlk_…`; a route's scope stands beside it,
-and `admin` holds all of them. Refusals are [problem documents](error-codes.md), and every answer has a `Request-Id`.
+A running server shows the same at `/docs`, with calls to copy, and as OpenAPI 3.1 at `/openapi.json`. JSON in and out;
+times are RFC 3339 in UTC; an unknown field or query parameter is refused. Send the key as `Authorization: Bearer nlk_…`;
+a route's scope stands beside it, and `admin` holds all of them. Refusals are [problem documents](error-codes.md), and
+every answer has a `Request-Id`.
 
 Routes marked *idempotent* take an `Idempotency-Key`: the same key with the same body gets the same answer for 24 hours.
 An answer that holds a secret is never stored; its repeat is refused with `already_created`, and the id of what was made."""
