@@ -7,13 +7,14 @@
 from nightlatch_client.aio import AsyncNightlatch
 from nightlatch_client.assertions import Assertion, NotVerified, action_hash
 from nightlatch_client.errors import NightlatchError, Refused, Unreachable
-from nightlatch_client.protocol import Authentication, Verification
+from nightlatch_client.protocol import Authentication, Call, Verification
 from nightlatch_client.sync import Nightlatch
 
 __all__ = [
     "Assertion",
     "AsyncNightlatch",
     "Authentication",
+    "Call",
     "Nightlatch",
     "NightlatchError",
     "NotVerified",

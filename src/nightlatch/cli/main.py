@@ -35,9 +35,8 @@ def root() -> App:
         version=f"nightlatch {nightlatch.__version__}",
         result_action="return_value",
     )
-    app.command(serving.serve)
-    app.command(serving.demo)
-    app.command(doctor.doctor)
+    for command in (serving.serve, serving.demo, doctor.doctor):
+        app.command(command, help_epilogue="")  # the examples of all commands are the root's
     for part in (applications, users, factors, devices, policies, audit, keys):
         app.command(part.commands)
     return app
