@@ -92,6 +92,50 @@ async def test_only_the_newest_challenges_come_along(store: SqlStore) -> None:
     assert {each.id for each in loaded} == {each.id for each in many[-32:]}
 
 
+async def test_a_factor_finds_its_person_and_one_challenge_of_theirs(store: SqlStore) -> None:
+    """A phone knows its own factor and the challenge that it answers; the attempt comes with the challenge."""
+    user, factor = await keep_person(store, "maya")
+    attempt = an_authentication(user)
+    first, second = a_challenge(attempt, factor, mac=b"m" * 32, data={"nonce": "n"}), a_challenge(attempt, factor)
+    await store.commit(Change(root=user.id, expected=1, new=(attempt, first, second)))
+
+    alone = await store.load(UserKey(factor=factor.id))
+    assert (alone.root, alone.version, alone.user, alone.factors) == (user.id, 2, user, (factor,))
+    assert (alone.authentication, alone.challenges) == (None, ())
+
+    for key in (UserKey(factor=factor.id, challenge=first.id), UserKey(user=user.id, challenge=first.id)):
+        loaded = await store.load(key)
+        assert (loaded.user, loaded.authentication, loaded.challenges) == (user, attempt, (first,))
+
+    assert await store.load(UserKey(factor="fac_none", challenge=first.id)) == Snapshot(root=None, version=0)
+
+
+async def test_a_challenge_without_an_attempt_comes_alone(store: SqlStore) -> None:
+    """Pairing a phone is no sign-in; its ticket names the challenge."""
+    user, factor = await keep_person(store, "maya")
+    challenge = a_challenge(an_authentication(user), factor)
+    await store.commit(Change(root=user.id, expected=1, new=(challenge, a_ticket(b"t" * 32, user.id))))
+
+    loaded = await store.load(UserKey(ticket=b"t" * 32, challenge=challenge.id))
+
+    assert (loaded.user, loaded.authentication, loaded.challenges) == (user, None, (challenge,))
+
+
+async def test_a_challenge_of_somebody_else_never_comes_along(store: SqlStore) -> None:
+    """Nor does its attempt, in one batch with whoever may have it."""
+    maya, phone = await keep_person(store, "maya")
+    ravi, other = await keep_person(store, "ravi")
+    attempt = an_authentication(ravi)
+    theirs = a_challenge(attempt, other)
+    await store.commit(Change(root=ravi.id, expected=1, new=(attempt, theirs)))
+
+    keys = [UserKey(factor=each, challenge=theirs.id) for each in (phone.id, other.id)]
+    hers, his = await asyncio.gather(*(store.load(key) for key in keys))
+
+    assert (hers.user, hers.authentication, hers.challenges) == (maya, None, ())
+    assert (his.user, his.authentication, his.challenges) == (ravi, attempt, (theirs,))
+
+
 @pytest.mark.requirement("H6")
 async def test_an_attempt_of_an_unknown_name_is_its_own_root(store: SqlStore) -> None:
     """It is decided on like any other, with nobody behind it."""
@@ -167,11 +211,12 @@ async def test_keys_of_every_kind_share_a_batch(store: SqlStore) -> None:
     keys = [UserKey(username=user.username) for user, _ in people]
     keys += [UserKey(user=user.id, device=b"d" * 32) for user, _ in people]
     keys += [UserKey(authentication="atn_none"), UserKey(ticket=b"none"), UserKey(username="nobody", network="::/48")]
+    keys += [UserKey(factor="fac_none", challenge="chl_none")]
 
     loaded = await asyncio.gather(*(store.load(key) for key in keys))
 
     assert [each.user for each in loaded[:10]] == [user for user, _ in people] * 2
-    assert [each.root for each in loaded[10:]] == [None, None, None]
+    assert [each.root for each in loaded[10:]] == [None] * 4
 
 
 async def test_a_stale_version_changes_nothing(store: SqlStore) -> None:

@@ -29,13 +29,16 @@ from nightlatch.domain.records import (
 
 class UserKey(msgspec.Struct, frozen=True, kw_only=True):
     """What to load. The root is found by the first of these that is given: ``user`` (an id),
-    ``username``, ``authentication``, ``ticket``; the others narrow what comes along.
+    ``username``, ``authentication``, ``ticket``, ``factor``; the others narrow what comes along. ``challenge`` brings
+    that one alone, and its authentication.
     """
 
     user: str | None = None
     username: str | None = None
     authentication: str | None = None
     ticket: bytes | None = None
+    factor: str | None = None
+    challenge: str | None = None
     device: bytes | None = None
     device_application: str | None = None
     network: str | None = None

@@ -51,7 +51,7 @@ class FreshStore:
 
 
 def _sealed_values(snapshot: Snapshot) -> list[bytes]:
-    values = [factor.sealed for factor in snapshot.factors if factor.sealed]
+    values = [kept.sealed for kept in (*snapshot.factors, *snapshot.challenges) if kept.sealed]
     if snapshot.user is not None and snapshot.user.audit_key:
         values.append(snapshot.user.audit_key)
     return values

@@ -14,6 +14,7 @@ class Needs(NamedTuple):
     """Which of the optional parts some key of the batch asks for; the others are left out of the statement."""
 
     attempt: bool
+    challenge: bool
     device: bool
     network: bool
 
@@ -25,13 +26,16 @@ WITH k AS MATERIALIZED (
     WHEN g.user_id IS NOT NULL THEN g.user_id
     WHEN g.username IS NOT NULL THEN (SELECT id FROM users WHERE username = g.username)
 {attempt}  END AS root
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::text[], $7::text[])
-    WITH ORDINALITY AS g(user_id, username, authentication, ticket, device, application, network, ord)
+  FROM unnest(
+    $1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::bytea[], $8::text[], $9::text[]
+  ) WITH ORDINALITY
+    AS g(user_id, username, authentication, ticket, factor, challenge, device, application, network, ord)
 )
 """
 _ROOT_OF_ATTEMPT = """\
     WHEN g.authentication IS NOT NULL THEN (SELECT root FROM authentications WHERE id = g.authentication)
-    ELSE (SELECT root FROM tickets WHERE hash = g.ticket)
+    WHEN g.ticket IS NOT NULL THEN (SELECT root FROM tickets WHERE hash = g.ticket)
+    ELSE (SELECT user_id FROM factors WHERE id = g.factor)
 """
 # One row per factor of the user (or one without); everything else repeats in them and is read from the first.
 # OFFSET 0 keeps the subquery apart, so that each key is looked up: joined freely, PostgreSQL reads the whole table for
@@ -54,6 +58,22 @@ CROSS JOIN LATERAL (
   ) AS newest
 ) AS challenges
 """
+# The same where some key of the batch names one challenge, which then comes alone.
+_ATTEMPT_OR_CHALLENGE = """\
+LEFT JOIN tickets ON tickets.hash = k.ticket AND tickets.root = k.root
+LEFT JOIN challenges AS named ON named.id = k.challenge AND named.user_id = k.root
+LEFT JOIN authentications
+  ON authentications.id = coalesce(k.authentication, tickets.authentication_id, named.authentication_id)
+  AND authentications.root = k.root
+CROSS JOIN LATERAL (
+  SELECT {arrays} FROM (
+    SELECT * FROM challenges WHERE id = named.id
+    UNION ALL
+    (SELECT * FROM challenges WHERE authentication_id = authentications.id AND k.challenge IS NULL
+      ORDER BY id DESC LIMIT {limit})
+  ) AS newest
+) AS challenges
+"""
 _DEVICE = """\
 LEFT JOIN LATERAL (
   SELECT * FROM devices WHERE devices.user_id = k.root
@@ -72,7 +92,8 @@ LEFT JOIN LATERAL (
 def batch_statement(keys: Sequence[UserKey]) -> tuple[str, list[list[Any]], Needs]:
     """The statement for these keys, its arguments, and what its columns hold."""
     needs = Needs(
-        attempt=any(key.authentication is not None or key.ticket is not None for key in keys),
+        attempt=any(_beyond_the_user(key) for key in keys),
+        challenge=any(key.challenge is not None for key in keys),
         device=any(key.device is not None for key in keys),
         network=any(key.network is not None for key in keys),
     )
@@ -81,11 +102,17 @@ def batch_statement(keys: Sequence[UserKey]) -> tuple[str, list[list[Any]], Need
         [key.username for key in keys],
         [key.authentication for key in keys],
         [key.ticket for key in keys],
+        [key.factor for key in keys],
+        [key.challenge for key in keys],
         [key.device for key in keys],
         [key.device_application for key in keys],
         [key.network for key in keys],
     ]
     return _text(needs), arguments, needs
+
+
+def _beyond_the_user(key: UserKey) -> bool:
+    return any(part is not None for part in (key.authentication, key.ticket, key.factor, key.challenge))
 
 
 @cache
@@ -96,7 +123,8 @@ def _text(needs: Needs) -> str:
     if needs.attempt:
         names = t.CHALLENGES.mapping.names
         arrays = ", ".join(f"array_agg({t.quoted(name)}) AS {t.quoted(name)}" for name in names)
-        joins += _ATTEMPT.format(arrays=arrays, limit=t.CHALLENGES_ALONG)
+        attempt = _ATTEMPT_OR_CHALLENGE if needs.challenge else _ATTEMPT
+        joins += attempt.format(arrays=arrays, limit=t.CHALLENGES_ALONG)
         kept += [t.TICKETS, t.AUTHENTICATIONS, t.CHALLENGES]
     if needs.device:
         joins += _DEVICE

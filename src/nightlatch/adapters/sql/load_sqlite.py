@@ -18,11 +18,13 @@ def _select(kept: t.RecordTable, where: str) -> str:
 _ROOT_OF_NAME = "SELECT id FROM users WHERE username = ?"
 _ROOT_OF_AUTHENTICATION = "SELECT root FROM authentications WHERE id = ?"
 _ROOT_OF_TICKET = "SELECT root FROM tickets WHERE hash = ?"
+_ROOT_OF_FACTOR = "SELECT user_id FROM factors WHERE id = ?"
 _VERSION = "SELECT version FROM roots WHERE id = ?"
 _USER = _select(t.USERS, "id = ?")
 _TICKET = _select(t.TICKETS, "hash = ? AND root = ?")
 _AUTHENTICATION = _select(t.AUTHENTICATIONS, "id = ? AND root = ?")
 _CHALLENGES = _select(t.CHALLENGES, f"authentication_id = ? ORDER BY id DESC LIMIT {t.CHALLENGES_ALONG}")
+_CHALLENGE = _select(t.CHALLENGES, "id = ? AND user_id = ?")
 _DEVICE = _select(
     t.DEVICES,
     "user_id = ?1 AND (token_hash = ?2 OR previous_hash = ?2) AND (?3 IS NULL OR application_id = ?3) LIMIT 1",
@@ -61,9 +63,13 @@ def _load(connection: sqlite3.Connection, key: UserKey) -> Snapshot:
     if key.ticket is not None:
         ticket = _one(connection, t.TICKETS, _TICKET, key.ticket, root)
     attempt = key.authentication or (ticket and ticket.authentication_id)
+    if key.challenge is not None:
+        challenge: Challenge | None = _one(connection, t.CHALLENGES, _CHALLENGE, key.challenge, root)
+        challenges = () if challenge is None else (challenge,)
+        attempt = attempt or (challenge and challenge.authentication_id)
     if attempt is not None:
         authentication = _one(connection, t.AUTHENTICATIONS, _AUTHENTICATION, attempt, root)
-        if authentication is not None:
+        if authentication is not None and key.challenge is None:
             rows = connection.execute(_CHALLENGES, (attempt,)).fetchall()
             challenges = tuple(map(t.CHALLENGES.mapping.of, rows))
     device = key.device and _one(connection, t.DEVICES, _DEVICE, root, key.device, key.device_application)
@@ -90,8 +96,10 @@ def _root(connection: sqlite3.Connection, key: UserKey) -> str | None:
         found = connection.execute(_ROOT_OF_NAME, (key.username,))
     elif key.authentication is not None:
         found = connection.execute(_ROOT_OF_AUTHENTICATION, (key.authentication,))
-    else:
+    elif key.ticket is not None:
         found = connection.execute(_ROOT_OF_TICKET, (key.ticket,))
+    else:
+        found = connection.execute(_ROOT_OF_FACTOR, (key.factor,))
     row = found.fetchone()
     return None if row is None else str(row[0])
 
