@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import ipaddress
 import os
 import signal
@@ -78,6 +79,7 @@ class Application:
                 _not_orphaned(self._parent),
             ):
                 self._serving = self._built(opened, metrics)
+                _set_heap_aside()
                 log.info("serving", url=self._settings.public_url)
                 await self._serving(scope, receive, send)
 
@@ -85,6 +87,16 @@ class Application:
         web = web_settings(self._settings, demo=self._demo)
         handlers = page_handlers(opened.ports, web)
         return build(opened.ports, web, extra_handlers=handlers, metrics=metrics)
+
+
+def _set_heap_aside() -> None:
+    """Let the collector look only at what requests make.
+
+    Modules and their data, some 150,000 objects, live as long as the process. Going through them each time held up
+    every request of that moment for some 100 ms, several times a minute under load.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def web_settings(settings: Settings, *, demo: bool = False) -> WebSettings:
