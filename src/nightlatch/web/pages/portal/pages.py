@@ -9,11 +9,11 @@ from nightlatch.app.portal.prove import prove, proving_ways
 from nightlatch.app.portal.session import SESSION_LIFE, LinkDead, enter, redeem_link, sign_out
 from nightlatch.app.portal.view import BrowserSeen, view_codes, view_portal
 from nightlatch.app.tickets import TOKEN_BYTES
+from nightlatch.domain.agents import browser_words
 from nightlatch.domain.crypto.tokens import ticket_token
 from nightlatch.domain.errors import NotFound
 from nightlatch.domain.time import SECOND
 from nightlatch.web.pages.portal.words import SAID, sign_in_item, way_item
-from nightlatch.web.pages.shared.browsers import browser_words
 from nightlatch.web.pages.shared.pages import Page, PageRequest, PageRoutes, csrf_token, go
 from nightlatch.web.pages.shared.words import refusal_words, shown
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nightlatch.app.portal.view import SignIn, WayKept
+from nightlatch.domain.agents import browser_words
 from nightlatch.domain.factors.base import FactorKind
-from nightlatch.web.pages.shared.browsers import browser_words
 from nightlatch.web.pages.shared.words import WayShown, shown, way_words
 
 FEW_CODES = 3
