@@ -14,15 +14,18 @@ from typing import Any
 import msgspec
 from msgspec.structs import FieldInfo
 
+from nightlatch.adapters.delivery.options import KINDS
+from nightlatch.config.gateways import is_secret, options_of, variable_of
+from nightlatch.config.loopback import is_loopback
 from nightlatch.config.rules import (
     brand_of,
     database_of,
     default_data_dir,
-    is_loopback,
     public_url_of,
     rules,
 )
-from nightlatch.config.schema import BrandSettings, GivenSettings, Settings
+from nightlatch.config.schema import BrandSettings, GivenSettings, GivenSms, Settings, SmsSettings
+from nightlatch.config.sms import sms_of
 from nightlatch.config.sources import (
     ConfigError,
     Problem,
@@ -40,7 +43,9 @@ __all__ = [
     "Problem",
     "SettingInfo",
     "Settings",
+    "SmsSettings",
     "default_data_dir",
+    "gateway_reference",
     "is_loopback",
     "load_settings",
     "reference",
@@ -80,10 +85,11 @@ def load_settings(
         if raw is not None:
             sources.give(name, Value(raw, _FLAGS.get(name, f"--{name}"), Path.cwd()))
     given = sources.convert(GivenSettings)
+    sms = sms_of(sources, given)
     problems = [*sources.problems, *rules(sources, given)]
     if problems:
         raise ConfigError(problems)
-    return _complete(sources, given, path, environment)
+    return _complete(sources, given, sms, path, environment)
 
 
 def reference() -> list[SettingInfo]:
@@ -99,6 +105,24 @@ def reference() -> list[SettingInfo]:
     ]
 
 
+def gateway_reference() -> dict[str, list[SettingInfo]]:
+    """Every option of a gateway by kind, for the reference page. ``environment`` alone takes secrets."""
+    return {
+        kind: [
+            SettingInfo(
+                name=option,
+                environment=variable_of("NAME", option),
+                default="needed" if field.required else _shown(field.default),
+                description=description_of(field) + (f" (or {option}_file)" if is_secret(field) else ""),
+            )
+            for option, field in options_of(options).items()
+        ]
+        for kind, options in KINDS.items()
+    }
+
+
+_SECTIONS: dict[str, type[msgspec.Struct]] = {"brand": BrandSettings, "sms": GivenSms}
+
 _FLAGS = {"data_dir": "--data", "database_url": "--database"}
 
 _COMPUTED_DEFAULTS = {
@@ -111,21 +135,23 @@ _COMPUTED_DEFAULTS = {
 
 
 def _shown(default: object) -> str:
-    return "" if default is None or default == () else str(default)
+    return "" if default in (None, (), {}, msgspec.NODEFAULT) else str(default)
 
 
 def _known() -> dict[str, FieldInfo]:
     """The fields by dotted name."""
     known: dict[str, FieldInfo] = {}
     for field in msgspec.structs.fields(GivenSettings):
-        if field.name == "brand":
-            known |= {f"brand.{part.name}": part for part in msgspec.structs.fields(BrandSettings)}
+        if section := _SECTIONS.get(field.name):
+            known |= {f"{field.name}.{part.name}": part for part in msgspec.structs.fields(section)}
         else:
             known[field.name] = field
     return known
 
 
-def _complete(sources: Sources, given: GivenSettings, file: Path | None, environ: Mapping[str, str]) -> Settings:
+def _complete(
+    sources: Sources, given: GivenSettings, sms: SmsSettings, file: Path | None, environ: Mapping[str, str]
+) -> Settings:
     base = sources.base_of
     data_dir = base("data_dir") / given.data_dir if given.data_dir else default_data_dir(environ)
     key_file = base("key_file") / given.key_file if given.key_file else data_dir / "nightlatch.key"
@@ -144,5 +170,6 @@ def _complete(sources: Sources, given: GivenSettings, file: Path | None, environ
         key=given.key,
         metrics_token=given.metrics_token,
         brand=brand_of(given.brand),
+        sms=sms,
         file=file,
     )

@@ -13,6 +13,7 @@ from nightlatch.adapters.sql.url import (
     SqliteAddress,
     parse_address,
 )
+from nightlatch.config.loopback import is_loopback
 from nightlatch.config.schema import BrandSettings, GivenSettings
 from nightlatch.config.sources import Problem, Sources
 from nightlatch.domain.brand import (
@@ -23,7 +24,6 @@ from nightlatch.domain.brand import (
     readable_accent,
 )
 
-_LOOPBACK_NAMES = ("localhost",)
 _SQLITE = "sqlite:///"
 
 
@@ -35,16 +35,6 @@ def rules(sources: Sources, given: GivenSettings) -> Iterator[Problem]:
     yield from _issuer(sources, given)
     yield from _key(sources, given)
     yield from _brand(sources, given.brand)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine only."""
-    if host in _LOOPBACK_NAMES or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def public_url_of(given: str | None, port: int) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from nightlatch.adapters.delivery.options import GatewayOptions
 from nightlatch.domain.brand import Brand
+from nightlatch.domain.sms.routing import Route
 
 
 class BrandSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +23,32 @@ class BrandSettings(msgspec.Struct, frozen=True, kw_only=True):
     help_phone: Annotated[
         Annotated[str, Meta(max_length=40)] | None,
         Meta(description="a phone number that helps people"),
+    ] = None
+
+
+class GivenRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One ``[[sms.routes]]``."""
+
+    gateways: Annotated[tuple[str, ...], Meta(min_length=1)]
+    prefix: Annotated[str, Meta(pattern=r"^\+[0-9]{1,15}$")] | None = None
+    country: str | None = None
+
+
+class GivenSms(msgspec.Struct, frozen=True, kw_only=True):
+    """The ``[sms]`` section, without the gateways."""
+
+    sender: Annotated[
+        Annotated[str, Meta(pattern=r"^(\+?[0-9]{3,15}|[ -~]{1,11})$")] | None,
+        Meta(description="who texts come from: a number, or at most 11 letters where that is allowed"),
+    ] = None
+    routes: Annotated[
+        tuple[dict[str, Any], ...],
+        Meta(description='tables of gateways (a list of names) for a prefix ("+49") or a country ("DE")'),
+    ] = ()
+    veto_url: Annotated[str | None, Meta(description="a service that is asked before each text")] = None
+    veto_token: Annotated[
+        Annotated[str, Meta(min_length=16)] | None,
+        Meta(description="the bearer token that it is sent, from 16 letters"),
     ] = None
 
 
@@ -52,6 +80,17 @@ class GivenSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="the bearer token of /metrics, from 16 letters"),
     ] = None
     brand: BrandSettings = BrandSettings()
+    sms: GivenSms = GivenSms()
+
+
+class SmsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How texts leave. Gateways are in the order in which they are tried."""
+
+    sender: str | None = None
+    gateways: tuple[GatewayOptions, ...] = ()
+    routes: tuple[Route, ...] = ()
+    veto_url: str | None = None
+    veto_token: str | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +110,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None
     metrics_token: str | None
     brand: Brand
+    sms: SmsSettings = SmsSettings()
     file: Path | None = None
 
     @property

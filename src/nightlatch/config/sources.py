@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,11 @@ SYSTEM_FILE = Path("/etc/nightlatch") / FILE_NAME
 
 # The key itself in a file that is read by people and copied into tickets would be no secret.
 NOT_IN_FILES = {"key": "key_file"}
+
+GATEWAYS = "sms.gateways."
+"""Below it names are the operator's own: ``sms.gateways.NAME.OPTION``."""
+
+_GATEWAY_VARIABLE = re.compile(rf"{ENVIRONMENT_PREFIX}SMS__(.+?)__(.+)")
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -52,16 +57,20 @@ class Value(msgspec.Struct, frozen=True):
 
 
 class Sources:
-    """Given values by dotted name; the last one given wins."""
+    """Given values by dotted name; the last one given wins. ``gateways`` holds options by gateway, in order."""
 
     def __init__(self, known: Mapping[str, FieldInfo]) -> None:
         self.problems: list[Problem] = []
+        self.gateways: dict[str, dict[str, Value]] = {}
         self._known = known
         self._given: dict[str, Value] = {}
 
     def give(self, name: str, value: Value) -> None:
         """Take a value, or note that there is no such setting."""
-        if name in self._known:
+        if name.startswith(GATEWAYS):
+            gateway, _, option = name.removeprefix(GATEWAYS).partition(".")
+            self.gateways.setdefault(gateway, {})[option] = value
+        elif name in self._known:
             self._given[name] = value
         else:
             self.unknown(name, value.where, nearest(name, self._known))
@@ -85,20 +94,25 @@ class Sources:
         top: dict[str, Any] = {}
         for name, value in self._given.items():
             field = self._known[name]
-            raw = _split(value.raw) if "tuple" in str(field.type) else value.raw
             try:
-                typed = msgspec.convert(raw, field.type, strict=not isinstance(raw, str))
+                made = typed(value.raw, field)
             except msgspec.ValidationError as error:
-                self.problems.append(Problem(value.where, _complaint(name, field, error)))
+                self.problems.append(Problem(value.where, complaint(name, field, error)))
                 continue
             section, _, part = name.rpartition(".")
-            (top.setdefault(section, {}) if section else top)[part] = typed
+            (top.setdefault(section, {}) if section else top)[part] = made
         return msgspec.convert(top, type_)
 
 
-def nearest(name: str, known: Mapping[str, object]) -> str | None:
+def typed(raw: Any, field: FieldInfo) -> Any:
+    """A given value as its setting wants it; text may stand for any type. Raises ``msgspec.ValidationError``."""
+    raw = _split(raw) if "tuple" in str(field.type) else raw
+    return msgspec.convert(raw, field.type, strict=not isinstance(raw, str))
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that looks most like this one."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return close[0] if close else None
 
 
@@ -144,7 +158,10 @@ def read_environment(sources: Sources, environ: Mapping[str, str]) -> None:
     for variable, text in environ.items():
         if not variable.startswith(ENVIRONMENT_PREFIX) or variable == ENVIRONMENT_PREFIX + "CONFIG":
             continue
-        if variable in names:
+        if found := _GATEWAY_VARIABLE.fullmatch(variable):
+            name = f"{GATEWAYS}{found[1].lower()}.{found[2].lower()}"
+            sources.give(name, Value(text, variable, Path.cwd()))
+        elif variable in names:
             sources.give(names[variable], Value(text, variable, Path.cwd()))
         else:
             sources.unknown(variable, "environment", nearest(variable, names))
@@ -160,8 +177,10 @@ def line_of(text: str, name: str) -> int:
     section = name.rpartition(".")[0]
     current, fallback = "", 1
     for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
+        if header := re.match(r"\s*\[+\s*([^\[\]]+?)\s*\]", line):
             current = header[1].replace('"', "").replace(" ", "")
+            if current == name:
+                return number
         elif assigned := re.match(r"""\s*([\w."'-]+(?:\s*\.\s*[\w"'-]+)*)\s*=""", line):
             written = re.sub(r"""["'\s]""", "", assigned[1])
             full = f"{current}.{written}" if current else written
@@ -175,18 +194,24 @@ def line_of(text: str, name: str) -> int:
 def _flat(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     pairs: list[tuple[str, Any]] = []
     for key, value in document.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not _is_option(prefix + key):
             pairs += _flat(value, f"{prefix}{key}.")
         else:
             pairs.append((prefix + key, value))
     return pairs
 
 
+def _is_option(name: str) -> bool:
+    """Whether this is an option of a gateway, whatever it holds."""
+    return name.startswith(GATEWAYS) and "." in name.removeprefix(GATEWAYS)
+
+
 def _split(raw: Any) -> Any:
     return [part.strip() for part in raw.split(",") if part.strip()] if isinstance(raw, str) else raw
 
 
-def _complaint(name: str, field: FieldInfo, error: msgspec.ValidationError) -> str:
+def complaint(name: str, field: FieldInfo, error: msgspec.ValidationError) -> str:
+    """What is wrong with a value, without the value."""
     expected = description_of(field)
     reason = str(error).split(" - at ")[0]
     return f"{name} must be {expected} ({reason[:1].lower()}{reason[1:]})"

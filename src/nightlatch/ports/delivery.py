@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
+
+from nightlatch.ports.outbox import Receipt
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,17 +47,51 @@ class NotSent(Exception):
     """A gateway did not take it. ``permanent``: no repeat will help with this message.
 
     ``uncertain``: it may have been taken all the same, since the answer was lost. ``reason`` is a word for
-    operators, such as ``timeout`` or ``bad_number``, without number or text (K3).
+    operators, such as ``timeout`` or ``bad_number``, without number or text (K3). ``gone``: whom it was for is
+    reached there no more.
     """
 
     def __init__(
-        self, reason: str, *, permanent: bool = False, uncertain: bool = False, gateway: str | None = None
+        self,
+        reason: str,
+        *,
+        permanent: bool = False,
+        uncertain: bool = False,
+        gone: bool = False,
+        gateway: str | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.permanent = permanent
         self.uncertain = uncertain
+        self.gone = gone
         self.gateway = gateway
+
+
+class PushMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A push. ``subscription`` is what the phone gave for this transport; ``content`` is a JSON object and holds no
+    number. ``ttl`` is in seconds; of two with one ``topic`` only the newer need arrive.
+    """
+
+    id: str
+    subscription: Any
+    content: dict[str, Any]
+    ttl: int
+    topic: str
+
+    def __repr__(self) -> str:
+        """Without subscription and content (K3)."""
+        return f"PushMessage(id={self.id!r})"
+
+
+class PushTransport(Protocol):
+    """One way to make a phone ring."""
+
+    async def send(self, message: PushMessage) -> Accepted:
+        """Hand one over. Raises ``NotSent``, with ``gone`` for a subscription that has ended."""
+        ...
+
+    async def close(self) -> None: ...
 
 
 class SmsGateway(Protocol):
@@ -86,4 +123,29 @@ class SmsVeto(Protocol):
 
     async def objection(self, number: str) -> str | None:
         """Why nothing may be sent to this number; a time-out or an error is a reason too."""
+        ...
+
+
+class Callback(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that says it comes from a gateway. ``url`` is the public one with its query, ``headers`` in small letters."""
+
+    url: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        """Without what it tells (K3)."""
+        return "Callback()"
+
+
+class Forged(Exception):
+    """A callback that does not prove where it comes from. The text says which proof failed, for the log."""
+
+
+class ReceiptReader(Protocol):
+    """Reads what a gateway tells later."""
+
+    async def read(self, callback: Callback) -> Sequence[Receipt]:
+        """What it tells of which texts; nothing, where it tells of none. Raises ``Forged``, and nothing else."""
         ...

@@ -1,0 +1,75 @@
+"""``[sms]``: gateways, which of them serve which numbers, and who may forbid a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from phonenumbers import SUPPORTED_REGIONS
+
+from nightlatch.adapters.delivery.options import ConsoleOptions, GatewayOptions
+from nightlatch.config.gateways import gateways_of
+from nightlatch.config.loopback import is_loopback, unfit
+from nightlatch.config.schema import GivenRoute, GivenSettings, SmsSettings
+from nightlatch.config.sources import GATEWAYS, Problem, Sources, nearest
+from nightlatch.domain.sms.routing import Route
+
+ROUTES = "sms.routes"
+
+
+def sms_of(sources: Sources, given: GivenSettings) -> SmsSettings:
+    """Everything of ``[sms]``. What is wrong is added to the problems of ``sources``."""
+    gateways = gateways_of(sources)
+    problems = sources.problems
+    problems += _veto(sources, given)
+    problems += _console(sources, given, gateways)
+    routes: list[Route] = []
+    for number, raw in enumerate(given.sms.routes, start=1):
+        route, wrong = _route(number, raw, list(sources.gateways), sources.where(ROUTES))
+        problems += wrong
+        routes += [route] if route is not None else []
+    return SmsSettings(
+        sender=given.sms.sender,
+        gateways=gateways,
+        routes=tuple(routes),
+        veto_url=given.sms.veto_url,
+        veto_token=given.sms.veto_token,
+    )
+
+
+def _route(number: int, raw: dict[str, Any], known: list[str], where: str) -> tuple[Route | None, list[Problem]]:
+    shown = f"{ROUTES}, number {number}"
+    try:
+        given = msgspec.convert(raw, GivenRoute)
+    except msgspec.ValidationError as error:
+        return None, [Problem(where, f"{shown}: {str(error)[:1].lower()}{str(error)[1:]}")]
+    wrong = [
+        Problem(where, f"{shown}: unknown gateway {name}", nearest(name, known))
+        for name in given.gateways
+        if name not in known
+    ]
+    if given.country is not None and given.country not in SUPPORTED_REGIONS:
+        near = nearest(given.country.upper(), sorted(SUPPORTED_REGIONS))
+        wrong.append(Problem(where, f"{shown}: {given.country} is no country (ISO 3166, such as DE)", near))
+    return Route(gateways=given.gateways, prefix=given.prefix, country=given.country), wrong
+
+
+def _veto(sources: Sources, given: GivenSettings) -> Iterator[Problem]:
+    if (url := given.sms.veto_url) is None:
+        return
+    if wrong := unfit(url):
+        yield Problem(sources.where("sms.veto_url"), f"sms.veto_url {wrong[0]}", wrong[1])
+
+
+def _console(sources: Sources, given: GivenSettings, gateways: tuple[GatewayOptions, ...]) -> Iterator[Problem]:
+    """It shows codes to whoever reads the terminal, so it serves nobody but whoever develops."""
+    if given.public_url is None or is_loopback(urlsplit(given.public_url).hostname or ""):
+        return
+    for gateway in gateways:
+        if isinstance(gateway, ConsoleOptions):
+            where = sources.gateways[gateway.name]["kind"].where
+            yield Problem(
+                where, f"{GATEWAYS}{gateway.name} writes codes to the terminal: for a public_url on loopback only"
+            )
