@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nightlatch.app.answer import answer
+from nightlatch.app.applications.revoke import revoke_application
 from nightlatch.app.authenticate import authenticate
 from nightlatch.app.context import Caller
 from nightlatch.app.factors.activate import activate_factor
@@ -24,7 +25,7 @@ from nightlatch.app.policy.apply import apply_policy
 from nightlatch.app.portal.changes import begin_app, remove, stop_app
 from nightlatch.app.portal.link import new_portal_link
 from nightlatch.app.portal.prove import prove
-from nightlatch.app.portal.session import redeem_link
+from nightlatch.app.portal.session import LinkDead, SignedOut, enter, redeem_link
 from nightlatch.app.read_authentication import read_authentication
 from nightlatch.app.skip import skip
 from nightlatch.app.users.change import change_user
@@ -217,3 +218,51 @@ async def test_what_holds_still_holds(world: World, bank: Caller) -> None:
     owner = await proved_page(world, bank, first)
     await remove(world.ports, owner, second.factor_id)
     await begin_app(world.ports, owner)
+
+
+@pytest.mark.requirement("X5", "E4")
+async def test_links_pages_and_prompts_end_with_the_application_that_began_them(pages: Pages, bank: Caller) -> None:
+    """Its key was stolen, and used to make links to other people's pages; so it was revoked."""
+    world = pages.world
+    assert bank.application is not None
+    used, unused = [(await new_portal_link(world.ports, bank, "maya")).url.partition("ticket=")[2] for _ in range(2)]
+    token = await redeem_link(world.ports, used, "192.0.2.1")
+    begun_before, opened_before = await pages.bank.send(), await pages.bank.send()
+    assert begun_before.prompt_url is not None
+    assert opened_before.prompt_url is not None
+    async with pages.browser() as browser:
+        await browser.get(opened_before.prompt_url)
+        await revoke_application(world.ports, OPERATOR, bank.application.id)
+        await browser.submit("/setup")
+        assert browser.page.status_code == 404
+        await browser.get(begun_before.prompt_url)
+        assert browser.page.status_code == 404
+    with pytest.raises(LinkDead):
+        await redeem_link(world.ports, unused, "192.0.2.1")
+    with pytest.raises(SignedOut):
+        await enter(world.ports, token)
+    with pytest.raises(SignedOut):
+        await begin_app(world.ports, token)
+
+
+NEW_PLACE = """
+mfa_enforcement:
+  all_users: true
+  risk_based_prompting: [{new_location: prompt_mfa}]
+"""
+THIEF = "203.0.113.66"
+
+
+@pytest.mark.requirement("X5")
+async def test_a_place_that_the_browser_was_not_at_is_not_remembered(pages: Pages, bank: Caller) -> None:
+    """A thief of the password begins where he is, and has Maya answer in her browser, where she is."""
+    world = pages.world
+    await apply_policy(world.ports, OPERATOR, NEW_PLACE, None)
+    phone, _ = await world.activated(bank, "maya")
+    attempt = await pages.bank.send(ip=THIEF)
+    assert attempt.prompt_url is not None
+    async with pages.browser() as maya:
+        await maya.get(attempt.prompt_url)
+        await maya.submit("/code", code=phone.code())
+        assert (await pages.bank.result(maya.left_with)).status == "approved"
+    assert (await pages.bank.send(ip=THIEF)).decision == "challenge"

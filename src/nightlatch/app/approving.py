@@ -11,6 +11,7 @@ from nightlatch.domain.assurance import Assurance, Proved
 from nightlatch.domain.crypto.canonical import action_hash
 from nightlatch.domain.crypto.tokens import hash_token, ticket_token
 from nightlatch.domain.ids import DEVICE
+from nightlatch.domain.policy.decision import Reason
 from nightlatch.domain.records import (
     Authentication,
     AuthenticationStatus,
@@ -24,6 +25,11 @@ from nightlatch.domain.time import SECOND
 TOKEN_BYTES = 32
 PREDECESSOR_LIFE = 60 * SECOND
 """How long the previous device token works, for answers that got lost and parallel tabs."""
+
+
+ADDRESS_MISMATCH = Reason(
+    "address_mismatch", None, "prompt_mfa", "the prompt was opened from another network than the application named"
+)
 
 
 def approved(
@@ -97,9 +103,14 @@ def trace(
     if authentication.return_url is None:
         token, kept = next_device(ports, authentication, device, now)
         puts.append(kept)
-    if authentication.factor_id is not None:
+    if authentication.factor_id is not None and not _suspected(authentication):
         puts.append(seen_network(authentication, now))
     return token, tuple(puts)
+
+
+def _suspected(authentication: Authentication) -> bool:
+    """Whether it was answered from another network than the application told: neither is a place to remember."""
+    return any(reason["code"] == ADDRESS_MISMATCH.code for reason in authentication.reasons)
 
 
 def assertion_of(ports: Ports, authentication: Authentication, user: User | None, now: int) -> str | None:

@@ -30,6 +30,8 @@ KEEP_CHALLENGES = DAY
 KEEP_TICKETS = DAY  # so that a late click is told that the link has expired
 KEEP_ANSWERS = HOUR
 KEEP_PENDING_FACTORS = DAY
+KEEP_DEVICES = 90 * DAY  # since they were last seen; no policy remembers one for longer
+KEEP_UNPROVED_DEVICES = DAY  # no factor was ever proved from them, so that they count as unknown anyway
 KEEP_MESSAGES = 90 * DAY  # their payloads are long erased; statistics of texts look back this far
 
 
@@ -47,7 +49,7 @@ def _created_before(table: Table, prefix: str, at: int) -> ColumnElement[bool]:
 
 
 _ATTEMPTS, _CHALLENGES, _FACTORS = t.AUTHENTICATIONS.table, t.CHALLENGES.table, t.FACTORS.table
-_TICKETS, _ANSWERS = t.TICKETS.table, t.IDEMPOTENT_ANSWERS.table
+_TICKETS, _ANSWERS, _DEVICES = t.TICKETS.table, t.IDEMPOTENT_ANSWERS.table, t.DEVICES.table
 _MESSAGES, _TEXTS = t.OUTBOX.table, t.SMS_SENDS.table
 
 RULES = {
@@ -78,6 +80,15 @@ RULES = {
     ),
     "outbox": Rule(_MESSAGES, lambda now: _created_before(_MESSAGES, ids.MESSAGE, now - KEEP_MESSAGES)),
     "sms_sends": Rule(_TEXTS, lambda now: _created_before(_TEXTS, ids.MESSAGE, now - KEEP_MESSAGES)),
+    "devices": Rule(_DEVICES, lambda now: _DEVICES.c.last_seen_at < now - KEEP_DEVICES),
+    "unproved_devices": Rule(
+        _DEVICES,
+        lambda now: and_(
+            _DEVICES.c.proved_at.is_(None),
+            _created_before(_DEVICES, ids.DEVICE, now - KEEP_UNPROVED_DEVICES),
+            _DEVICES.c.last_seen_at < now - KEEP_UNPROVED_DEVICES,
+        ),
+    ),
     "ephemeral": Rule(t.EPHEMERAL, lambda now: t.EPHEMERAL.c.expires_at <= now),
 }
 

@@ -77,6 +77,9 @@ AUTHENTICATIONS = _index(RecordTable("authentications", r.Authentication, "id"),
 _index(AUTHENTICATIONS, "id", only="NOT user_known")
 CHALLENGES = _index(RecordTable("challenges", r.Challenge, "id"), "authentication_id")
 DEVICES = _index(_unique(RecordTable("devices", r.Device, "id"), "token_hash"), "user_id")
+# For the sweep: whoever sends no token back gets a new one with each approval.
+_index(DEVICES, "last_seen_at")
+_index(DEVICES, "id", only="proved_at IS NULL")
 SEEN_NETWORKS = RecordTable("seen_networks", r.SeenNetwork, "user_id", "network")
 TICKETS = _index(RecordTable("tickets", r.Ticket, "hash"), "expires_at")
 POLICY_VERSIONS = RecordTable("policy_versions", r.PolicyVersion, "version")

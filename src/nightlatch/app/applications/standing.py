@@ -1,4 +1,4 @@
-"""An application as it stands in the database, to be changed."""
+"""An application as it stands: to be changed, or to answer for what it began."""
 
 from __future__ import annotations
 
@@ -13,3 +13,11 @@ async def standing(ports: Ports, application_id: str) -> KeptApplication:
     if kept is None or kept.application.revoked_at is not None:
         raise NotFound("There is no such application.")
     return kept
+
+
+async def stands_by(ports: Ports, application_id: str | None) -> bool:
+    """Whether what an application began may go on: links and prompts end with it. An operator's needs none."""
+    if application_id is None:
+        return True
+    kept = await ports.catalog.application(application_id)
+    return kept is not None and kept.application.revoked_at is None

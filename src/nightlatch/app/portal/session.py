@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from nightlatch.app.applications.standing import stands_by
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.deciding import active_factors, usable
 from nightlatch.app.events import make_event
@@ -102,6 +103,8 @@ async def redeem_link(ports: Ports, token: str, peer: str) -> str:
             raise LinkDead
         if link.used_at is not None or not holds(link.created_at, link.expires_at, now):
             raise LinkDead
+        if not await stands_by(ports, link.application_id):
+            raise LinkDead
         session, ticket = new_session(ports, user, link.application_id, now)
         event = make_event(
             ports,
@@ -143,7 +146,7 @@ def new_session(
 
 async def enter(ports: Ports, token: str | None) -> Room:
     """Let a session in, and note now and then that it is in use. Raises ``SignedOut``."""
-    room = let_in(await ports.store.load(_key(token)), ports.clock.now())
+    room = await _admitted(ports, await ports.store.load(_key(token)))
     if ports.clock.now() - int(room.ticket.data[SEEN]) < SEEN_EVERY:
         return room
 
@@ -159,9 +162,17 @@ async def move(ports: Ports, token: str | None, decide: Callable[[Room], Awaitab
     """Decide on the session's own user, and store it. Raises ``SignedOut``."""
 
     async def on(snapshot: Snapshot) -> Decided[T]:
-        return await decide(let_in(snapshot, ports.clock.now()))
+        return await decide(await _admitted(ports, snapshot))
 
     return await transact(ports.store, _key(token), on)
+
+
+async def _admitted(ports: Ports, snapshot: Snapshot) -> Room:
+    """The room, unless the application that made the link was revoked since: its key may have been a thief's."""
+    room = let_in(snapshot, ports.clock.now())
+    if not await stands_by(ports, room.ticket.application_id):
+        raise SignedOut
+    return room
 
 
 async def sign_out(ports: Ports, token: str | None) -> None:

@@ -11,6 +11,8 @@ import hmac
 
 import msgspec
 
+from nightlatch.app.applications.standing import stands_by
+from nightlatch.app.approving import ADDRESS_MISMATCH
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.events import make_event
 from nightlatch.app.kept import keep
@@ -21,14 +23,9 @@ from nightlatch.app.tickets import TOKEN_BYTES, hash_of, issue
 from nightlatch.domain.crypto.tokens import ticket_token
 from nightlatch.domain.errors import Invalid, NotFound
 from nightlatch.domain.ids import AUTHENTICATION, is_id
-from nightlatch.domain.policy.decision import Reason
 from nightlatch.domain.records import Authentication, Record, Ticket, TicketKind
 from nightlatch.domain.time import holds
 from nightlatch.ports.store import Change, Snapshot, UserKey
-
-ADDRESS_MISMATCH = Reason(
-    "address_mismatch", None, "prompt_mfa", "the prompt was opened from another network than the application named"
-)
 
 
 class Gone(NotFound):
@@ -76,6 +73,8 @@ async def open_prompt(ports: Ports, visit: Visit, token: str, peer: str) -> str:
     async def decide(snapshot: Snapshot) -> Decided[str]:
         now = ports.clock.now()
         ticket, authentication = _found(snapshot)
+        if not await stands_by(ports, authentication.application_id):
+            raise Gone
         if ticket.used_at is not None:
             return None, _same_browser(ticket, visit)
         if not holds(ticket.created_at, ticket.expires_at, now):

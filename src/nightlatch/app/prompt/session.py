@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from nightlatch.app.applications.standing import stands_by
 from nightlatch.app.attempt import key_of, wake_key
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.kernel import Decided, transact
@@ -82,8 +83,11 @@ def session_hash(authentication_id: str, secret: str) -> bytes:
 
 
 async def take_seat(ports: Ports, visit: Visit) -> Seat:
-    """Let a visit in. Raises ``Elsewhere``."""
-    return seated(await ports.store.load(_key(visit)), ports.clock.now())
+    """Let a visit in. Raises ``Elsewhere``, also once the application was revoked: nobody could fetch the result."""
+    seat = seated(await ports.store.load(_key(visit)), ports.clock.now())
+    if not await stands_by(ports, seat.authentication.application_id):
+        raise Elsewhere
+    return seat
 
 
 async def move(ports: Ports, visit: Visit, decide: Callable[[Seat], Awaitable[Decided[T]]]) -> T:

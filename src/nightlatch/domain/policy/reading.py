@@ -19,6 +19,8 @@ from nightlatch.domain.policy.tree import Keyed, Listed, Node, Scalar
 W = TypeVar("W", bound=StrEnum)
 
 MAX_NAME = 128
+MOST_LOOKED_UP = 5
+MOST_LOOKED_THROUGH = 2_000
 
 _NOT_TEXT = re.compile(
     r"""(?ix) ~ | = | <<
@@ -55,6 +57,7 @@ class Reader:
     def __init__(self, groups: Collection[str] | None) -> None:
         self.problems: list[Problem] = []
         self._groups = groups
+        self._looked_up = 0
 
     def problem(self, place: Place, code: str, detail: str, near: str | None = None) -> None:
         """Note what is wrong at a place. Raises ``PolicyErrors`` once there is more than anybody would read."""
@@ -170,8 +173,15 @@ class Reader:
         """The name of a group that exists."""
         name = self.name(place, "group")
         if name and self._groups is not None and name not in self._groups:
-            self.problem(place, "unknown_group", f"There is no group {_cut(name)}", nearest(name, self._groups))
+            self.problem(place, "unknown_group", f"There is no group {_cut(name)}", self._near_group(name))
         return name
+
+    def _near_group(self, name: str) -> str | None:
+        """The group that was perhaps meant. Looking through thousands takes a tenth of a second: only for the first."""
+        self._looked_up += 1
+        if self._looked_up > MOST_LOOKED_UP or self._groups is None or len(self._groups) > MOST_LOOKED_THROUGH:
+            return None
+        return nearest(name, self._groups)
 
     def action(self, place: Place) -> str:
         """The name of an action, as applications send it."""

@@ -152,6 +152,8 @@ def _people() -> None:
         sa.UniqueConstraint("token_hash", name="devices_token_hash"),
     )
     op.create_index("devices_by_user_id", "devices", ["user_id"])
+    op.create_index("devices_by_last_seen_at", "devices", ["last_seen_at"])
+    op.create_index("devices_by_id", "devices", ["id"], **_only("proved_at IS NULL"))
     op.create_table(
         "seen_networks",
         _text("user_id"),
