@@ -51,7 +51,8 @@ class FreshStore:
 
 
 def _sealed_values(snapshot: Snapshot) -> list[bytes]:
-    values = [kept.sealed for kept in (*snapshot.factors, *snapshot.challenges) if kept.sealed]
+    values = [factor.sealed for factor in snapshot.factors if factor.sealed]
+    values += [challenge.sealed for challenge in snapshot.challenges if challenge.sealed]
     if snapshot.user is not None and snapshot.user.audit_key:
         values.append(snapshot.user.audit_key)
     return values

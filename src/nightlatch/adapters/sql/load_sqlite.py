@@ -62,11 +62,11 @@ def _load(connection: sqlite3.Connection, key: UserKey) -> Snapshot:
     challenges: tuple[Challenge, ...] = ()
     if key.ticket is not None:
         ticket = _one(connection, t.TICKETS, _TICKET, key.ticket, root)
-    attempt = key.authentication or (ticket and ticket.authentication_id)
+    attempt = key.authentication or (ticket.authentication_id if ticket else None)
     if key.challenge is not None:
         challenge: Challenge | None = _one(connection, t.CHALLENGES, _CHALLENGE, key.challenge, root)
         challenges = () if challenge is None else (challenge,)
-        attempt = attempt or (challenge and challenge.authentication_id)
+        attempt = attempt or (challenge.authentication_id if challenge else None)
     if attempt is not None:
         authentication = _one(connection, t.AUTHENTICATIONS, _AUTHENTICATION, attempt, root)
         if authentication is not None and key.challenge is None:
