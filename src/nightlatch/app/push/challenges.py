@@ -1,0 +1,78 @@
+"""What waits for a phone, for the phone to fetch: pushes may be late, or not possible at all."""
+
+from __future__ import annotations
+
+from nightlatch.app.context import Ports
+from nightlatch.app.networks import network_of
+from nightlatch.app.push.caller import Paired, Phone, paired_phone, phone_key
+from nightlatch.app.push.messages import AskingApplication, PushChallenge, PushChallenges, SignInPlace
+from nightlatch.domain.agents import browser_words
+from nightlatch.domain.factors.push import is_open
+from nightlatch.domain.records import Challenge
+from nightlatch.domain.time import SECOND, moment
+from nightlatch.ports.store import Snapshot, UserKey
+
+LONGEST_WAIT = 30 * SECOND
+REREAD = 5 * SECOND
+"""A wake-up is a hint and may be lost, so a phone's request looks again this often."""
+
+
+async def list_challenges(ports: Ports, phone: Phone, *, wait: int = 0) -> PushChallenges:
+    """What waits for this phone now, or as soon as there is something within ``wait`` µs. Raises ``NotPaired``."""
+    found = await _waiting(ports, phone)
+    if not found and wait > 0:
+        found = await _awaited(ports, phone, min(wait, LONGEST_WAIT))
+    return PushChallenges(challenges=found)
+
+
+async def _awaited(ports: Ports, phone: Phone, wait: int) -> list[PushChallenge]:
+    ends = ports.clock.now() + wait
+    async with ports.wakeups.subscribe(phone_key(phone.factor_id)) as changed:
+        while True:
+            found = await _waiting(ports, phone)
+            left = ends - ports.clock.now()
+            if found or left <= 0:
+                return found
+            await changed.wait(min(left, REREAD))
+
+
+async def _waiting(ports: Ports, phone: Phone) -> list[PushChallenge]:
+    paired = paired_phone(ports, await ports.store.load(UserKey(factor=phone.factor_id)), phone.factor_id, _now(ports))
+    pending = paired.state.pending
+    if pending is None or _now(ports) >= pending.expires_at:
+        return []
+    snapshot = await ports.store.load(UserKey(factor=phone.factor_id, challenge=pending.challenge))
+    # What was read first may have changed meanwhile; the second reading decides.
+    paired = paired_phone(ports, snapshot, phone.factor_id, _now(ports))
+    return [
+        await _shown(ports, snapshot, paired, challenge)
+        for challenge in snapshot.challenges
+        if challenge.factor_id == phone.factor_id and is_open(paired.state, challenge.id, _now(ports))
+    ]
+
+
+async def _shown(ports: Ports, snapshot: Snapshot, paired: Paired, challenge: Challenge) -> PushChallenge:
+    asked, attempt = challenge.data, snapshot.authentication
+    details = {"action_details": attempt.action_details} if attempt and attempt.action_details is not None else {}
+    return PushChallenge(
+        id=challenge.id,
+        nonce=asked["nonce"],
+        factor=paired.factor.id,
+        application=await _application(ports, asked["application"]),
+        action=asked["action"],
+        action_hash=asked["action_hash"],
+        place=SignInPlace(network=network_of(attempt.ip)) if attempt else None,
+        user_agent=browser_words(attempt.user_agent) if attempt else None,
+        created_at=moment(challenge.created_at),
+        expires_at=moment(challenge.expires_at),
+        **details,
+    )
+
+
+async def _application(ports: Ports, application_id: str | None) -> AskingApplication | None:
+    kept = await ports.catalog.application(application_id) if application_id else None
+    return AskingApplication(id=kept.application.id, name=kept.application.name) if kept else None
+
+
+def _now(ports: Ports) -> int:
+    return ports.clock.now()

@@ -1,0 +1,98 @@
+"""How a phone is rung: it says so itself, and may say otherwise at any time."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from msgspec.structs import replace
+
+from nightlatch.app.context import Ports
+from nightlatch.app.events import make_event
+from nightlatch.app.kernel import Decided, transact
+from nightlatch.app.push.caller import Paired, Phone, paired_phone
+from nightlatch.app.push.enroll import with_state
+from nightlatch.app.push.messages import NewSubscription, Subscription
+from nightlatch.app.push.sealed import open_push_secret, seal_push_secret, ways_of
+from nightlatch.domain.errors import Invalid
+from nightlatch.domain.fields import BadField
+from nightlatch.domain.records import Factor
+from nightlatch.ports.store import Change, Snapshot, UserKey
+
+
+async def set_subscription(ports: Ports, phone: Phone, request: NewSubscription) -> None:
+    """Ring this phone in these ways from now on, and in no other. Raises ``Invalid``, ``NotPaired``."""
+    try:
+        subscriptions = checked_subscription(ports, request.subscription)
+    except BadField as bad:
+        raise Invalid.field("/subscription", bad.code, bad.detail) from None
+
+    async def decide(snapshot: Snapshot) -> Decided[None]:
+        now = ports.clock.now()
+        paired = paired_phone(ports, snapshot, phone.factor_id, now)
+        if open_push_secret(ports, paired.factor).subscriptions == subscriptions:
+            return None, None
+        event = make_event(
+            ports,
+            paired.caller,
+            now,
+            "push:subscription_changed",
+            outcome="info",
+            user=paired.user,
+            factor_id=paired.factor.id,
+            factor_kind=paired.factor.kind.value,
+            data={"transports": list(ways_of(subscriptions))},
+        )
+        rung = subscribed(ports, paired, subscriptions)
+        return Change(root=paired.user.id, expected=snapshot.version, puts=(rung,), events=(event,)), None
+
+    await transact(ports.store, UserKey(factor=phone.factor_id), decide)
+
+
+def subscribed(ports: Ports, paired: Paired, subscriptions: Subscription) -> Factor:
+    """The factor, rung in these ways."""
+    factor = paired.factor
+    secret = replace(open_push_secret(ports, factor), subscriptions=subscriptions)
+    sealed = seal_push_secret(ports, secret, factor_id=factor.id, user_id=factor.user_id)
+    rung = with_state(factor, replace(paired.state, transports=tuple(ways_of(subscriptions))))
+    return replace(rung, sealed=sealed)
+
+
+def checked_subscription(ports: Ports, given: Subscription | None) -> Subscription:
+    """The ways to ring, each fit to be called by this server. Raises ``BadField``."""
+    if given is None:
+        return Subscription()
+    plain = not ports.site.public_url.startswith("https://")
+    for address in (given.web.endpoint if given.web else None, given.ntfy):
+        if address is not None:
+            _check_address(address, plain=plain)
+    return given
+
+
+def _check_address(address: str, *, plain: bool) -> None:
+    """What this server will post to: https, on a host with a name; on a machine of its own also http on itself."""
+    bad = BadField("invalid_address", "Not an address that messages can be posted to.")
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise bad from None
+    if host is None or not address.isascii() or not address.isprintable() or "@" in parts.netloc or parts.fragment:
+        raise bad
+    local = host == "localhost" or _is_loopback(host)
+    if parts.scheme == "https" and (plain or not (local or _is_address(host))):
+        return
+    if not (parts.scheme == "http" and local and plain):
+        raise BadField("invalid_address", "Push services have https addresses with a host name.")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    return _is_address(host) and ipaddress.ip_address(host).is_loopback
