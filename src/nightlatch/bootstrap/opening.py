@@ -31,6 +31,7 @@ from nightlatch.bootstrap.waking import open_ephemeral, open_wakeups
 from nightlatch.config import Settings
 from nightlatch.ports.catalog import Catalog
 from nightlatch.ports.ephemeral import LocalWakeUps
+from nightlatch.ports.outbox import Outbox
 from nightlatch.ports.rotation import KeyMaker, KeyWrapping, Resealing
 from nightlatch.ports.store import Store
 from nightlatch.ports.world import Clock, Entropy
@@ -38,6 +39,7 @@ from nightlatch.ports.world import Clock, Entropy
 SYSTEM = Caller("system")
 
 StoreWrapper = Callable[[Store], Store]
+OutboxWrapper = Callable[[Outbox], Outbox]
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ async def open_everything(
     entropy: Entropy | None = None,
     make: bool = True,
     wrap_store: StoreWrapper = lambda store: store,
+    wrap_outbox: OutboxWrapper = lambda outbox: outbox,
     outlets: OpenOutlets = open_outlets,
 ) -> AsyncIterator[Opened]:
     """As ``open_ports``, with the parts that servers need as well. ``outlets`` opens what messages leave through."""
@@ -101,8 +104,9 @@ async def open_everything(
         background(opened.database, opened.shared, opened.sequencer, world.clock),
         AsyncExitStack() as stack,
     ):
-        ways = await outlets(settings, opened.ports, stack)
-        ports = replace(opened.ports, texting=PlainTexting(gateways=bool(ways.texts)))
+        ports = replace(opened.ports, outbox=wrap_outbox(opened.ports.outbox))
+        ways = await outlets(settings, ports, stack)
+        ports = replace(ports, texting=PlainTexting(gateways=bool(ways.texts)))
         await stack.enter_async_context(delivering(ports, ways, opened.queued))
         yield replace(opened, ports=ports, outlets=ways)
 

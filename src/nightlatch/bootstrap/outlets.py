@@ -7,11 +7,16 @@ from contextlib import AsyncExitStack
 
 from nightlatch.app.context import Ports
 from nightlatch.bootstrap.delivery import Outlets
+from nightlatch.bootstrap.gateways import open_gateways, open_veto
 from nightlatch.config import Settings
 
 OpenOutlets = Callable[[Settings, Ports, AsyncExitStack], Awaitable[Outlets]]
 
 
-async def open_outlets(_settings: Settings, _ports: Ports, _stack: AsyncExitStack) -> Outlets:
+async def open_outlets(settings: Settings, ports: Ports, stack: AsyncExitStack) -> Outlets:
     """Open them; the stack closes them. Receipts that they bring go to ``app.deliver.receipts``."""
-    return Outlets()
+    return Outlets(
+        texts=open_gateways(settings, ports, stack),
+        routes=settings.sms.routes,
+        veto=open_veto(settings, stack),
+    )

@@ -18,11 +18,12 @@ from nightlatch.adapters.logs import configure_logging
 from nightlatch.adapters.sql.periodic import Periodic
 from nightlatch.adapters.sql.url import SqliteAddress, parse_address
 from nightlatch.bootstrap.errors import CannotStart
+from nightlatch.bootstrap.gateways import readers_of
 from nightlatch.bootstrap.opening import Opened, open_everything
 from nightlatch.config import Settings, load_settings
 from nightlatch.domain.time import SECOND
 from nightlatch.web.app import build
-from nightlatch.web.common.metrics import CountedStore, Metrics
+from nightlatch.web.common.metrics import CountedOutbox, CountedStore, Metrics
 from nightlatch.web.pages.routes import page_handlers
 from nightlatch.web.settings import WebSettings
 
@@ -75,6 +76,7 @@ class Application:
                     self._settings,
                     make=self._parent is None,
                     wrap_store=lambda store: CountedStore(store, metrics),
+                    wrap_outbox=lambda outbox: CountedOutbox(outbox, metrics),
                 ) as opened,
                 _not_orphaned(self._parent),
             ):
@@ -86,7 +88,8 @@ class Application:
     def _built(self, opened: Opened, metrics: Metrics) -> Litestar:
         web = web_settings(self._settings, demo=self._demo)
         handlers = page_handlers(opened.ports, web)
-        return build(opened.ports, web, extra_handlers=handlers, metrics=metrics)
+        receipts = readers_of(opened.outlets.texts)
+        return build(opened.ports, web, extra_handlers=handlers, metrics=metrics, receipts=receipts)
 
 
 def _set_heap_aside() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -143,6 +143,7 @@ class Forged(Exception):
     """A callback that does not prove where it comes from. The text says which proof failed, for the log."""
 
 
+@runtime_checkable
 class ReceiptReader(Protocol):
     """Reads what a gateway tells later."""
 

@@ -14,7 +14,19 @@ from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from nightlatch.app.context import Ports
 from nightlatch.domain.errors import NotFound, Refusal
-from nightlatch.web.api import audit, authentications, devices, factors, policy, portal_links, service, users, verify
+from nightlatch.ports.delivery import ReceiptReader
+from nightlatch.web.api import (
+    audit,
+    authentications,
+    devices,
+    factors,
+    policy,
+    portal_links,
+    service,
+    sms_receipts,
+    users,
+    verify,
+)
 from nightlatch.web.common.closing import Closing
 from nightlatch.web.common.edge import Edge
 from nightlatch.web.common.endpoint import Endpoint
@@ -54,15 +66,16 @@ def build(
     extra_handlers: Sequence[ControllerRouterHandler] = (),
     lifespan: Sequence[Lifespan] = (),
     metrics: Metrics | None = None,
+    receipts: Mapping[str, ReceiptReader] | None = None,
 ) -> Litestar:
     """The application that a server runs.
 
     ``extra_handlers`` are pages. ``metrics`` are the counters that the store counts in
-    (``CountedStore``), if it does.
+    (``CountedStore``), if it does. ``receipts`` are the gateways that tell what became of texts, by name.
     """
     metrics = metrics or Metrics()
     closing = Closing()
-    endpoints, described = endpoints_of(settings, metrics)
+    endpoints, described = endpoints_of(settings, metrics, receipts)
     site = Site.of(ports, settings)
     app = Litestar(
         route_handlers=[
@@ -81,9 +94,12 @@ def build(
     return app
 
 
-def endpoints_of(settings: WebSettings, metrics: Metrics) -> tuple[list[Endpoint], Mapping[str, Any]]:
+def endpoints_of(
+    settings: WebSettings, metrics: Metrics, receipts: Mapping[str, ReceiptReader] | None = None
+) -> tuple[list[Endpoint], Mapping[str, Any]]:
     """Every endpoint of the API, and the document that describes them all, itself included."""
-    endpoints = [*ENDPOINTS, *service.metrics_endpoints(metrics, settings.metrics_token)]
+    told = sms_receipts.receipt_endpoints(receipts or {})
+    endpoints = [*ENDPOINTS, *told, *service.metrics_endpoints(metrics, settings.metrics_token)]
     described = document([*endpoints, *service.document_endpoint({})], settings.public_url)
     return [*endpoints, *service.document_endpoint(described)], described
 

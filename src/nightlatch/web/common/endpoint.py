@@ -40,6 +40,7 @@ class Call:
     receive: Receive
     closing: Closing
     public_url: str
+    query_string: bytes = b""
 
     def header(self, name: str) -> str | None:
         """A header's value, or None."""
@@ -82,6 +83,7 @@ class Endpoint:
     """``scope`` None: open to everybody. ``creates``: honors ``Idempotency-Key``; ``secret``:
     whether an answer holds something that is told once, so that it is never stored. ``refusals``:
     kinds beyond those that follow from the rest. ``headers``: required ones, each with what it says. ``example``: a body.
+    ``foreign``: the query is somebody else's to shape, and left to the handler as it came.
     """
 
     method: str
@@ -99,6 +101,7 @@ class Endpoint:
     offers: tuple[str, ...] = (JSON,)
     body_limit: int | None = None
     creates: bool = False
+    foreign: bool = False
     secret: Callable[[Any], bool] = _never
     refusals: tuple[type[Refusal], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -68,10 +68,11 @@ class Resource:
             caller = await caller_of(self._ports, headers.get(b"authorization"))
             scope["state"]["application"] = caller.application.id if caller.application else None
             check_scope(caller, endpoint.scope)
-        call = Call(self._ports, caller, headers, receive, self._closing, self._settings.public_url)
+        query_string = scope["query_string"]
+        call = Call(self._ports, caller, headers, receive, self._closing, self._settings.public_url, query_string)
         arguments: dict[str, Any] = _path_arguments(scope)
-        if endpoint.query is not None or scope["query_string"]:
-            query = read_query(endpoint.query or NoQuery, scope["query_string"])
+        if endpoint.query is not None or (query_string and not endpoint.foreign):
+            query = read_query(endpoint.query or NoQuery, query_string)
             if endpoint.query is not None:
                 arguments["query"] = query
         raw = b""
