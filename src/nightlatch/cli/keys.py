@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from nightlatch.app.context import Ports
-from nightlatch.app.keys.reseal import reseal_answer, reseal_user
+from nightlatch.app.keys.reseal import reseal_answer, reseal_message, reseal_user
 from nightlatch.app.keys.rewrap import rewrap_keys
 from nightlatch.app.keys.rotate import Rotation, begin_rotation, finish_rotation
 from nightlatch.cli.output import err, print_json, print_table, say
@@ -114,7 +114,12 @@ async def _move_everything(use: Session, rotation: Rotation, progress: Progress)
     resealing = use.opened.resealing
     task = progress.add_task("sealing anew", total=await resealing.remaining(rotation.key_id))
     for _ in range(PASSES):
-        for walk, move in ((resealing.users, reseal_user), (resealing.answers, reseal_answer)):
+        walks: tuple[tuple[Walk, Move], ...] = (
+            (resealing.users, reseal_user),
+            (resealing.answers, reseal_answer),
+            (resealing.messages, reseal_message),
+        )
+        for walk, move in walks:
             await _move(use.opened.ports, rotation.key_id, walk, move, progress, task)
         if not await resealing.remaining(rotation.key_id):
             return

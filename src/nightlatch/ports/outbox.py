@@ -71,6 +71,10 @@ class Outbox(Protocol):
         """Apply kept receipts whose marks have come; the messages that they moved."""
         ...
 
+    async def reseal(self, message: OutboxMessage, sealed: bytes) -> bool:
+        """Put another payload in the place of this one; whether it was still there."""
+        ...
+
     async def look(self, ids: Sequence[str]) -> Sequence[OutboxMessage]:
         """How these messages stand, those that there are."""
         ...

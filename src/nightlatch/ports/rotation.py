@@ -44,6 +44,10 @@ class Resealing(Protocol):
         """Idempotent answers that are sealed under another key."""
         ...
 
+    async def messages(self, key_id: str, *, after: str, limit: int) -> Sequence[str]:
+        """Messages whose payload is sealed under another key."""
+        ...
+
     async def remaining(self, key_id: str) -> int:
-        """How many users and answers the two walks would find now."""
+        """How many users, answers and messages the walks would find now."""
         ...

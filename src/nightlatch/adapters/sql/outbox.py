@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import func, null, select
+from sqlalchemy import func, null, select, update
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from nightlatch.adapters.sql.coalescer import Coalescer
@@ -91,6 +91,11 @@ class SqlOutbox:
             work = partial(settle, kept=page, tell=tell, now=self._clock.now())
             moved += await self._database.write(work)
         return moved
+
+    async def reseal(self, message: OutboxMessage, sealed: bytes) -> bool:
+        """Compares with what is there, which is erased when the message was sent meanwhile."""
+        same = update(OUTBOX.table).where(_C.id == message.id, _C.sealed == message.sealed).values(sealed=sealed)
+        return await self._database.write(lambda connection: connection.execute(same).rowcount) == 1
 
     async def look(self, ids: Sequence[str]) -> Sequence[OutboxMessage]:
         """By primary key, in order of id."""

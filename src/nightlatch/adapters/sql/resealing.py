@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from sqlalchemy import Column, ColumnElement, Select, and_, func, or_, select
 
 from nightlatch.adapters.sql.engine import Database
-from nightlatch.adapters.sql.tables import FACTORS, IDEMPOTENT_ANSWERS, USERS
+from nightlatch.adapters.sql.tables import FACTORS, IDEMPOTENT_ANSWERS, OUTBOX, USERS
 from nightlatch.domain.crypto.sealing import header_of
 
-_USERS, _FACTORS, _ANSWERS = USERS.table, FACTORS.table, IDEMPOTENT_ANSWERS.table
+_USERS, _FACTORS, _ANSWERS, _MESSAGES = USERS.table, FACTORS.table, IDEMPOTENT_ANSWERS.table, OUTBOX.table
 
 
 class SqlResealing:
@@ -32,12 +32,20 @@ class SqlResealing:
         query = _page(_ANSWERS.c.id, _is_stale(_ANSWERS.c.sealed, key_id), after, limit)
         return await self._database.read(lambda connection: connection.execute(query).scalars().all())
 
+    async def messages(self, key_id: str, *, after: str, limit: int) -> Sequence[str]:
+        """Messages under another key, in order of id; those that were sent have no payload any more."""
+        query = _page(_MESSAGES.c.id, _is_stale(_MESSAGES.c.sealed, key_id), after, limit)
+        return await self._database.read(lambda connection: connection.execute(query).scalars().all())
+
     async def remaining(self, key_id: str) -> int:
-        """How many users and answers there are under other keys."""
-        users = select(func.count()).select_from(_USERS).where(_user_is_stale(key_id))
-        answers = select(func.count()).select_from(_ANSWERS).where(_is_stale(_ANSWERS.c.sealed, key_id))
+        """How many users, answers and messages there are under other keys."""
+        counts = (
+            select(func.count()).select_from(_USERS).where(_user_is_stale(key_id)),
+            select(func.count()).select_from(_ANSWERS).where(_is_stale(_ANSWERS.c.sealed, key_id)),
+            select(func.count()).select_from(_MESSAGES).where(_is_stale(_MESSAGES.c.sealed, key_id)),
+        )
         return await self._database.read(
-            lambda connection: int(connection.execute(users).scalar_one() + connection.execute(answers).scalar_one())
+            lambda connection: sum(int(connection.execute(count).scalar_one()) for count in counts)
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from nightlatch.app.context import Ports
+from nightlatch.app.deliver.messages import message_place, stand
 from nightlatch.app.events import audit_key_place
 from nightlatch.app.factors.secrets import factor_place
 from nightlatch.app.kernel import Decided, transact
@@ -42,6 +43,15 @@ async def reseal_answer(ports: Ports, id_: str) -> bool:
     changed = msgspec.structs.replace(answer, sealed=moved)
     change = Change(root=answer.id, expected=version, puts=(changed,))
     return await ports.store.commit(change) is Outcome.APPLIED
+
+
+async def reseal_message(ports: Ports, id_: str) -> bool:
+    """Re-seal the payload of a message that waits; whether anything was left to do."""
+    message = await stand(ports, id_)
+    if message is None or not message.sealed:
+        return False
+    moved = _moved(ports, message.sealed, message_place(message.id, message.user_id))
+    return moved is not None and await ports.outbox.reseal(message, moved)
 
 
 def _resealed_user(ports: Ports, snapshot: Snapshot) -> tuple[Record, ...]:
