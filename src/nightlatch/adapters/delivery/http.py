@@ -49,11 +49,19 @@ class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class HttpSender:
     """A client for one gateway. It follows no redirect: the address is the operator's, and a text goes nowhere else."""
 
-    def __init__(self, *, auth: httpx.Auth | tuple[str, str] | None = None, answer: float = ANSWER_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        auth: httpx.Auth | tuple[str, str] | None = None,
+        answer: float = ANSWER_SECONDS,
+        http2: bool = False,
+    ) -> None:
         # Each read may take that long; a whole answer, however it trickles, no longer either.
         self._within = CONNECT_SECONDS + answer
         self._client = httpx.AsyncClient(
             auth=auth,
+            http1=not http2,
+            http2=http2,
             follow_redirects=False,
             timeout=httpx.Timeout(answer, connect=CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
