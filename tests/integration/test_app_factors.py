@@ -173,7 +173,7 @@ async def test_at_most_five_factors_are_pending(world: World, bank: Caller) -> N
 @pytest.mark.parametrize(
     ("fields", "pointer", "code"),
     [
-        ({"kind": FactorKind.SMS}, "/kind", "kind_not_available"),
+        ({"kind": FactorKind.SMS}, "/phone", "required"),
         ({"kind": FactorKind.PUSH}, "/kind", "kind_not_available"),
         ({"kind": FactorKind.BACKUP_CODES}, "/kind", "kind_not_enrollable"),
         ({"label": "a\nb"}, "/label", "forbidden_character"),

@@ -159,7 +159,7 @@ def conclude(
     change = Change(
         root=settled.root,
         expected=snapshot.version,
-        puts=(*judged.states, *left, settled),
+        puts=(*judged.states, *judged.records, *judged.unlocked, *left, settled),
         events=(event,),
     )
     return change, Answered(settled, snapshot.user, judged, token)
@@ -206,7 +206,13 @@ def answer_event(
             "policy_version": authentication.policy_version,
             "acr": authentication.acr,
             "wrong_answers": authentication.wrong_answers,
+            **unlocked_data(judged),
             **(beside or {}),
         },
         personal={"ip": authentication.ip, "user_agent": authentication.user_agent},
     )
+
+
+def unlocked_data(judged: Judged) -> dict[str, Any]:
+    """For the event: the phones that may be asked again because of this answer."""
+    return {"unlocked": [factor.id for factor in judged.unlocked]} if judged.unlocked else {}

@@ -97,11 +97,12 @@ class UserAnswer(Answer, frozen=True, kw_only=True):
 
 
 class NewFactor(Request, frozen=True, kw_only=True):
-    """``secret`` (Base32) imports an existing one; the parameters are for apps that need them."""
+    """``phone`` is for ``sms``. ``secret`` (Base32) imports an existing one; the parameters are for apps that need them."""
 
     kind: FactorKind
     label: str | None = None
     approval: str | None = None
+    phone: str | None = None
     secret: str | None = None
     algorithm: Literal["SHA1", "SHA256", "SHA512"] = "SHA1"
     digits: int = 6
@@ -110,15 +111,21 @@ class NewFactor(Request, frozen=True, kw_only=True):
 
 class Enrollment(Answer, frozen=True, kw_only=True, omit_defaults=True):
     """Shown this once. ``secret`` (Base32) of codes from an app; ``code`` and ``number`` pair a phone: it scans or
-    takes the code, and its owner types the number that stands beside the picture.
+    takes the code, and its owner types the number that stands beside the picture. ``sms``: to which number the code
+    went, until when it is good, when it may be sent again (``resend_after``, whole seconds), and ``notice``, which the
+    person must be told.
     """
 
-    uri: str
-    qr_svg: str
-    qr_png: str
+    uri: str = ""
+    qr_svg: str = ""
+    qr_png: str = ""
     secret: str | None = None
     code: str | None = None
     number: str | None = None
+    sent_to: str | None = None
+    code_expires_at: Moment | None = None
+    resend_after: int | None = None
+    notice: str | None = None
 
 
 class FactorAnswer(Answer, frozen=True, kw_only=True):
@@ -131,6 +138,7 @@ class FactorAnswer(Answer, frozen=True, kw_only=True):
     last_used_at: Moment | None
     expires_at: Moment | None
     codes_left: int | None = None
+    hint: str | None = None
     pairing: Pairing | None = None
 
 
@@ -148,6 +156,15 @@ class Activation(Request, frozen=True, kw_only=True):
     """Without ``code`` where the person answered on their phone."""
 
     code: str | None = None
+
+
+class CodeSent(Answer, frozen=True, kw_only=True):
+    """A new code is under way, and the one before it is dead. ``resend_after``: whole seconds."""
+
+    factor: str
+    sent_to: str
+    expires_at: Moment
+    resend_after: int
 
 
 class FactorPatch(Request, frozen=True, kw_only=True):
@@ -227,13 +244,17 @@ class NewChallenge(Request, frozen=True, kw_only=True):
 
 
 class ChallengeAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
-    """``number`` is what the person types on the phone: show it large."""
+    """``number`` is what the person types on the phone: show it large. ``sent_to`` and ``resend_after`` (whole seconds)
+    are of a code that was texted.
+    """
 
     id: str
     kind: FactorKind
     factor: str
     expires_at: Moment
     number: str | None = None
+    sent_to: str | None = None
+    resend_after: int | None = None
 
 
 class NewVerification(Request, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ from nightlatch.app.kernel import transact
 from nightlatch.app.messages import OneShot, OneShotAnswer
 from nightlatch.app.users.reference import user_key
 from nightlatch.domain.errors import Invalid, Throttled
+from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.registry import REGISTRY
 from nightlatch.domain.ids import AUTHENTICATION
 from nightlatch.domain.policy.decision import Decision
@@ -107,7 +108,7 @@ async def _decide(
     change = Change(
         root=settled.root,
         expected=snapshot.version if settled.user_known else 0,
-        puts=(*judged.states, *left, *stolen, *begun_grace),
+        puts=(*judged.states, *judged.unlocked, *left, *stolen, *begun_grace),
         new=(settled,),
         events=(*events, event),
     )
@@ -116,7 +117,7 @@ async def _decide(
 
 def judgeable(snapshot: Snapshot, decision: Decision) -> tuple[Factor, ...]:
     """Every factor that an answer may be for, whatever level it reaches: the code is judged even
-    where policy denies, so that a wrong one counts.
+    where policy denies, so that a wrong one counts. No text was sent for it, so that none can be answered.
     """
     if not usable(snapshot.user):
         return ()
@@ -124,7 +125,9 @@ def judgeable(snapshot: Snapshot, decision: Decision) -> tuple[Factor, ...]:
     return tuple(
         factor
         for factor in active_factors(snapshot)
-        if factor.kind in REGISTRY and (not allowed or factor.kind.value in allowed)
+        if factor.kind in REGISTRY
+        and factor.kind is not FactorKind.SMS
+        and (not allowed or factor.kind.value in allowed)
     )
 
 

@@ -28,7 +28,7 @@ class Texting(Protocol):
     @property
     def voip_numbers(self) -> bool: ...
 
-    async def permit(self, request: SendRequest) -> None:
+    async def permit(self, request: SendRequest, /) -> None:
         """Return if the text may be sent; what it takes of a budget stays taken.
 
         Raises ``domain.errors.TextsUnavailable``, ``TextsPaused``, ``TextVetoed``. Whatever cannot be found out is a no.

@@ -18,7 +18,7 @@ class PlainTexting:
         """Whether numbers that lie on the Internet will do."""
         return self._voip_numbers
 
-    async def permit(self, request: SendRequest) -> None:
+    async def permit(self, _request: SendRequest, /) -> None:
         """Raises ``TextsUnavailable`` where nothing could be sent to anybody."""
         if not self._gateways:
             raise TextsUnavailable

@@ -10,21 +10,26 @@ from nightlatch.app.events import make_event
 from nightlatch.app.factors.answers import factor_fields
 from nightlatch.app.factors.backup_codes import codes_event, fresh_codes
 from nightlatch.app.factors.find import owned
+from nightlatch.app.factors.rows import with_mac
 from nightlatch.app.factors.rules import (
     alive,
     backup_code_count,
     dead_pending,
+    require_alternative,
     require_kind,
     require_no_confirmation,
     require_person,
 )
+from nightlatch.app.factors.sms import turned_on
 from nightlatch.app.judging import Judged, judge
 from nightlatch.app.kernel import Decided
 from nightlatch.app.messages import ActivatedFactor, Activation
+from nightlatch.app.push.outcome import judged_pairing
 from nightlatch.app.settling import settle
 from nightlatch.app.step_up import refused
 from nightlatch.app.users.reference import active, user_key
 from nightlatch.domain.errors import Conflict, Invalid, Refusal, StepUpRequired, Throttled
+from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.records import Event, Factor, FactorStatus, Record, User
 from nightlatch.domain.throttle import Lane
 from nightlatch.ports.store import Change, Snapshot
@@ -32,6 +37,7 @@ from nightlatch.ports.store import Change, Snapshot
 _WRONG = {
     "wrong_code": "The code is not right. Type the one that the app shows now, and check its clock.",
     "replayed": "This code was used. Wait for the next one.",
+    "expired": "The code is too old. Let a new one be sent.",
     "no_such_factor": "This factor cannot be used. Begin a new one.",
 }
 
@@ -39,10 +45,11 @@ _WRONG = {
 async def activate_factor(
     ports: Ports, caller: Caller, ref: str, factor_id: str, activation: Activation
 ) -> ActivatedFactor:
-    """Prove a pending factor by a code of it.
+    """Prove a pending factor by a code of it, or by what was answered on the phone that is being paired.
 
     The answer to a person's first activation carries backup codes, this once. Raises ``NotFound``, ``Conflict`` for
-    one that is active or whose 10 minutes are over, ``Invalid`` for a wrong code, ``Throttled``, ``StepUpRequired``.
+    one that is active, whose 10 minutes are over, or whose phone did not answer, ``Invalid`` for a wrong code,
+    ``Throttled``, ``StepUpRequired``.
     """
 
     async def decide(snapshot: Snapshot) -> Decided[ActivatedFactor | Refusal]:
@@ -52,9 +59,11 @@ async def activate_factor(
 
 
 async def complete_factor(
-    ports: Ports, caller: Caller, snapshot: Snapshot, factor_id: str, code: str, now: int
+    ports: Ports, caller: Caller, snapshot: Snapshot, factor_id: str, code: str | None, now: int
 ) -> tuple[Change, ActivatedFactor | Refusal]:
     """The change that activates a pending factor, or counts a wrong code; with it the answer or the refusal.
+
+    ``code`` is None where the person answered on the phone that is being paired.
 
     The approval was asked for when the factor was begun. One that was begun as the first, without approval, must not
     become the second: whoever began it may be somebody else than the owner of the factor that is active by now.
@@ -68,14 +77,23 @@ async def complete_factor(
         raise Conflict("The time to activate this factor is over. Begin a new one.", code="enrollment_expired")
     policy = await ports.policies.current()
     require_kind(policy, factor.kind)
+    require_alternative(policy, snapshot, factor.kind)
     if not factor.public.get("approved"):
         if active_factors(snapshot):
             return refused(ports, caller, user, snapshot, now, "factor:activated"), StepUpRequired()
         require_no_confirmation(policy)
-    judged = await judge(ports, snapshot, (factor,), code, factor_id=factor.id, lane=Lane.OTHER, now=now)
+    judged = await _judged(ports, snapshot, factor, code, now)
     if judged.evidence is None:
         return _failed(ports, caller, user, snapshot, factor, judged, now)
     return await _activated(ports, caller, user, snapshot, factor, judged, now)
+
+
+async def _judged(ports: Ports, snapshot: Snapshot, factor: Factor, code: str | None, now: int) -> Judged:
+    if factor.kind is FactorKind.PUSH:
+        return judged_pairing(ports, snapshot, factor, now)
+    if code is None:
+        raise Invalid.field("/code", "required", "Send the code that the person typed.")
+    return await judge(ports, snapshot, (factor,), code, factor_id=factor.id, lane=Lane.OTHER, now=now)
 
 
 def _failed(
@@ -95,7 +113,12 @@ async def _activated(
     # Of the judged states only the factor's own: proving a new factor frees none that guessing has stopped.
     state = judged.states[0]
     proved = replace(factor, status=FactorStatus.ACTIVE, activated_at=now, expires_at=None)
+    told: tuple[Record, ...] = judged.records
     new: tuple[Record, ...] = ()
+    if factor.kind is FactorKind.SMS:
+        proved, owner = turned_on(ports, user, proved, now)
+        told = (*told, owner) if owner != user else told
+    proved = with_mac(ports, proved)
     events = [_event(ports, caller, user, proved, now, "factor:activated")]
     codes = None
     count = backup_code_count(await ports.policies.current())
@@ -106,7 +129,7 @@ async def _activated(
     change = Change(
         root=user.id,
         expected=snapshot.version,
-        puts=(proved, state),
+        puts=(proved, state, *told),
         new=new,
         deletes=dead_pending(snapshot, now),
         events=tuple(events),

@@ -9,6 +9,7 @@ from nightlatch.app.messages import FactorAnswer
 from nightlatch.app.times import optional_moment
 from nightlatch.domain.factors import backup_codes
 from nightlatch.domain.factors.base import FactorKind
+from nightlatch.domain.factors.push import Pairing, state_of
 from nightlatch.domain.records import Factor, FactorState, FactorStatus
 from nightlatch.domain.time import moment
 
@@ -25,6 +26,8 @@ class FactorFields(TypedDict):
     last_used_at: dt.datetime | None
     expires_at: dt.datetime | None
     codes_left: int | None
+    hint: str | None
+    pairing: Pairing | None
 
 
 def factor_fields(factor: Factor, state: FactorState | None) -> FactorFields:
@@ -39,6 +42,8 @@ def factor_fields(factor: Factor, state: FactorState | None) -> FactorFields:
         last_used_at=optional_moment(state.last_used_at if state else None),
         expires_at=optional_moment(factor.expires_at),
         codes_left=codes_left(factor, state),
+        hint=factor.public.get("hint"),
+        pairing=pairing_of(factor),
     )
 
 
@@ -53,3 +58,10 @@ def codes_left(factor: Factor, state: FactorState | None) -> int | None:
         return None
     used = max(0, state.counter) if state else 0
     return backup_codes.left(used, int(factor.public.get("count", backup_codes.COUNT)))
+
+
+def pairing_of(factor: Factor) -> Pairing | None:
+    """How far a phone is paired; None once it counts, and for other kinds."""
+    if factor.kind is not FactorKind.PUSH or factor.status is FactorStatus.ACTIVE:
+        return None
+    return state_of(factor.public).pairing

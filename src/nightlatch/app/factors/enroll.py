@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from nightlatch.app.context import Caller, Ports
-from nightlatch.app.deciding import active_factors
 from nightlatch.app.events import make_event
 from nightlatch.app.factors.answers import factor_fields
-from nightlatch.app.factors.rules import (
-    PENDING_LIFE,
-    dead_pending,
-    require_kind,
-    require_no_confirmation,
-    require_person,
-    require_room,
-)
+from nightlatch.app.factors.rules import PENDING_LIFE, dead_pending, require_may_begin
 from nightlatch.app.factors.secrets import open_secret, seal_secret
+from nightlatch.app.factors.sms import begin_number
 from nightlatch.app.kernel import Decided
 from nightlatch.app.messages import EnrolledFactor, Enrollment, NewFactor
+from nightlatch.app.push.enroll import begin_pairing
 from nightlatch.app.settling import settle
 from nightlatch.app.step_up import Leave, approval_key, leave_by_approval, refused
+from nightlatch.app.texting import Permission
 from nightlatch.app.users.reference import active
 from nightlatch.domain import naming
 from nightlatch.domain.crypto.sealing import SealBroken
 from nightlatch.domain.errors import Conflict, Refusal, StepUpRequired
-from nightlatch.domain.factors import qr
+from nightlatch.domain.factors import qr, sms
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.otpauth import OtpauthUri, build
 from nightlatch.domain.factors.parameters import MAX_PERIOD, PERIOD, Algorithm, TotpParameters
@@ -42,21 +38,24 @@ _SECRET_BYTES: dict[Algorithm, int] = {"SHA1": SECRET_BYTES, "SHA256": 32, "SHA5
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be enrolled, checked. ``secret`` is there when it is imported."""
+    """What is to be enrolled, checked. ``secret`` is there when it is imported, ``number`` when texts go to it."""
 
     kind: FactorKind
     label: str | None
     parameters: TotpParameters
     secret: bytes | None
+    number: sms.Number | None = None
 
 
 async def enroll_factor(ports: Ports, caller: Caller, ref: str, new: NewFactor) -> EnrolledFactor:
-    """Begin a factor for a user; the answer holds its secret, this once.
+    """Begin a factor for a user; the answer holds its secret, this once. A number gets a code.
 
     For a user with an active factor it needs ``approval``. Raises ``NotFound``, ``Invalid`` with every bad field,
-    ``StepUpRequired``, and ``Conflict`` for a disabled user or one with too many factors begun.
+    ``StepUpRequired``, and ``Conflict`` for a disabled user or one with too many factors begun. For a number also what
+    ``Texting.permit`` does.
     """
-    wanted = checked_factor(new)
+    wanted = checked_factor(new, voip=ports.texting.voip_numbers)
+    permission = Permission()
 
     async def decide(snapshot: Snapshot) -> Decided[EnrolledFactor | Refusal]:
         now = ports.clock.now()
@@ -65,12 +64,14 @@ async def enroll_factor(ports: Ports, caller: Caller, ref: str, new: NewFactor) 
             leave = await leave_by_approval(ports, caller, snapshot, new.approval, now)
         except StepUpRequired as refusal:
             return refused(ports, caller, user, snapshot, now, "factor:enrolled"), refusal
+        if wanted.number is not None:
+            return await begin_number(ports, caller, snapshot, wanted.number, wanted.label, leave, permission, now)
         return await begin_factor(ports, caller, snapshot, wanted, leave, now)
 
     return await settle(ports.store, approval_key(ref, new.approval), decide)
 
 
-def checked_factor(new: NewFactor) -> Wanted:
+def checked_factor(new: NewFactor, *, voip: bool = False) -> Wanted:
     """Everything about a request that can be judged without its user. Raises ``Invalid``."""
     problems = Problems()
     label = problems.optional("/label", naming.label, new.label)
@@ -81,12 +82,15 @@ def checked_factor(new: NewFactor) -> Wanted:
             problems.add("/algorithm", "only_for_totp", "HOTP is made with SHA1 (RFC 4226).", "SHA1")
         if new.period != PERIOD:
             problems.add("/period", "only_for_totp", "HOTP counts presses, not seconds.")
+    elif new.kind in (FactorKind.SMS, FactorKind.PUSH):
+        _nothing_of_apps(problems, new)
     elif not 1 <= new.period <= MAX_PERIOD:
         problems.add("/period", "out_of_range", f"A period has 1 to {MAX_PERIOD} seconds (NIST SP 800-63B-4).")
     secret = problems.optional("/secret", _imported, new.secret)
+    number = _number(problems, new, voip=voip)
     problems.refuse()
     parameters = TotpParameters(new.algorithm, new.digits, new.period)  # type: ignore[arg-type]  # checked above
-    return Wanted(new.kind, label, parameters, secret)
+    return Wanted(new.kind, label, parameters, secret, number)
 
 
 async def begin_factor(
@@ -96,15 +100,9 @@ async def begin_factor(
 
     Raises ``Invalid``, ``Conflict`` and ``StepUpRequired``.
     """
-    user = active(snapshot)
-    require_person(user)
-    if not leave.approved and active_factors(snapshot):
-        raise StepUpRequired
-    policy = await ports.policies.current()
-    require_kind(policy, wanted.kind)
-    if not leave.approved:
-        require_no_confirmation(policy)
-    require_room(snapshot, now)
+    user = await require_may_begin(ports, snapshot, wanted.kind, leave, now)
+    if wanted.kind is FactorKind.PUSH:
+        return begin_pairing(ports, caller, user, snapshot, wanted.label, leave, now)
     _require_new_secret(ports, snapshot, wanted)
     secret = wanted.secret or ports.entropy.bytes(_SECRET_BYTES[wanted.parameters.algorithm])
     factor, state = _records(ports, user, wanted, secret, leave, now)
@@ -136,6 +134,23 @@ def enrollment_of(ports: Ports, user: User, wanted: Wanted, secret: bytes) -> En
     )
     drawing = qr.Drawing(uri)
     return Enrollment(uri=uri, secret=encode_secret(secret), qr_svg=drawing.svg, qr_png=drawing.png_data_url)
+
+
+def _number(problems: Problems, new: NewFactor, *, voip: bool) -> sms.Number | None:
+    if new.kind is not FactorKind.SMS:
+        if new.phone is not None:
+            problems.add("/phone", "only_for_sms", "Only texts go to a number.")
+        return None
+    if new.phone is None:
+        problems.add("/phone", "required", "Send the number with its country: +49 151 12345678.")
+        return None
+    return problems.take("/phone", partial(sms.number, voip=voip), new.phone, None)
+
+
+def _nothing_of_apps(problems: Problems, new: NewFactor) -> None:
+    given = {"secret": new.secret is not None, "algorithm": new.algorithm != "SHA1", "period": new.period != PERIOD}
+    for name in (name for name, there in given.items() if there):
+        problems.add(f"/{name}", "only_for_apps", "Only codes from an app have one.")
 
 
 def _imported(text: str) -> bytes:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from nightlatch.domain.errors import Conflict, Invalid
+from nightlatch.app.context import Ports
+from nightlatch.app.deciding import active_factors
+from nightlatch.app.step_up import Leave
+from nightlatch.app.users.reference import active
+from nightlatch.domain.errors import Conflict, Invalid, StepUpRequired
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.registry import spec_of
 from nightlatch.domain.policy.compiled import CompiledPolicy
@@ -13,6 +17,9 @@ from nightlatch.ports.store import Snapshot
 
 PENDING_LIFE = 10 * MINUTE
 """B2: what was begun and not proved is dead after it."""
+
+WEAK = (FactorKind.SMS, FactorKind.BACKUP_CODES)
+"""Kinds beside which something better must stand."""
 
 MOST_PENDING = 5
 MOST_FACTORS = 20
@@ -29,9 +36,38 @@ def require_kind(policy: CompiledPolicy, kind: FactorKind) -> None:
         raise Invalid.field("/kind", "kind_not_enrollable", "Backup codes are made by POST …/backup-codes.")
     spec = spec_of(kind)
     if spec is None or not spec.enrollable:
-        raise Invalid.field("/kind", "kind_not_available", "This kind does not work here; totp and hotp do.")
+        raise Invalid.field("/kind", "kind_not_available", "This kind does not work here; push, totp, hotp and sms do.")
     if kind not in policy.enrollable:
         raise Invalid.field("/kind", "kind_not_allowed", "The policy in force does not allow this kind.")
+
+
+def require_alternative(policy: CompiledPolicy, snapshot: Snapshot, kind: FactorKind) -> None:
+    """Raise ``Conflict`` where policy wants something better beside texts, and this user has nothing (S7)."""
+    if kind is not FactorKind.SMS or not policy.document.factors.sms_only_with_alternative:
+        return
+    if not any(factor.kind not in WEAK for factor in active_factors(snapshot)):
+        raise Conflict(
+            "The policy in force allows texts only beside another factor. Enrol an authenticator app first.",
+            code="sms_needs_alternative",
+        )
+
+
+async def require_may_begin(ports: Ports, snapshot: Snapshot, kind: FactorKind, leave: Leave, now: int) -> User:
+    """The user, if a factor of this kind may be begun. ``leave`` says on whose word.
+
+    Raises ``Invalid``, ``Conflict`` and ``StepUpRequired``.
+    """
+    user = active(snapshot)
+    require_person(user)
+    if not leave.approved and active_factors(snapshot):
+        raise StepUpRequired
+    policy = await ports.policies.current()
+    require_kind(policy, kind)
+    require_alternative(policy, snapshot, kind)
+    if not leave.approved:
+        require_no_confirmation(policy)
+    require_room(snapshot, now)
+    return user
 
 
 def require_no_confirmation(policy: CompiledPolicy, *, elsewhere: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nightlatch.app.answer import unlocked_data
 from nightlatch.app.context import Ports
 from nightlatch.app.deciding import active_factors
 from nightlatch.app.events import make_event
@@ -73,13 +74,14 @@ def _concluded(ports: Ports, room: Room, judged: Judged, now: int, peer: str) ->
         application_id=room.ticket.application_id,
         factor_id=judged.factor.id if judged.factor else None,
         factor_kind=judged.factor.kind.value if judged.factor else None,
-        reason=judged.rejection,
+        reason=judged.reason,
+        data=unlocked_data(judged),
         personal={"ip": peer},
     )
     change = Change(
         root=room.user.id,
         expected=room.snapshot.version,
-        puts=judged.states,
+        puts=(*judged.states, *judged.records, *judged.unlocked),
         new=new,
         deletes=gone,
         events=(event,),

@@ -88,8 +88,8 @@ def looks_like(text: str) -> bool:
 class SentCode(msgspec.Struct, frozen=True, kw_only=True):
     """The newest code that was texted, kept where it will be asked for.
 
-    ``mac`` is all that is kept of the code. ``sends`` counts those before it as well; ``message`` is the text's id;
-    ``trusted`` tells whether the number was verified long before.
+    ``mac`` is all that is kept of the code. ``sends`` counts those before it as well; ``message`` is the text's id,
+    ``about`` what it was sent for. The rest is told again when the code is proved.
     """
 
     mac: bytes
@@ -97,8 +97,10 @@ class SentCode(msgspec.Struct, frozen=True, kw_only=True):
     sends: int
     resend_after: int
     message: str
+    about: str
     sent_at: int
     trusted: bool
+    application_id: str | None = None
 
     def to_data(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -129,7 +131,7 @@ def match(key: bytes, code: str, sent: SentCode | None, now: int, context: tuple
     if sent is None:
         raise WrongCode
     # A code from the future was sent before the clock was set back: its age is unknown (T10).
-    if not sent.expires_at - CODE_LIFE <= now < sent.expires_at:
+    if not sent.sent_at <= now < sent.expires_at:
         raise Expired
     digits = typed_digits(code) or ""
     if not code_matches(key, digits, sent.mac, purpose="sms", context=context):

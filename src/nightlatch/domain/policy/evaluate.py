@@ -130,7 +130,11 @@ def _enroll(
     reasons: tuple[Reason, ...],
 ) -> Decision:
     """Ask for a factor to be added, or deny where no factor that can be added would do."""
-    kinds = tuple(kind for kind in policy.enrollable if satisfies(reach(kind, context.first_factor), need.level))
+    kinds = tuple(
+        kind
+        for kind in policy.enrollable
+        if satisfies(reach(kind, context.first_factor), need.level) and _may_add(policy, subject, kind)
+    )
     if not kinds:
         return _refuse(policy, need.level, *reasons, _unreachable(need.level, context))
     return Decision(
@@ -144,6 +148,13 @@ def _enroll(
         allowed_kinds=kinds,
         remember_for=_remember_for(policy, subject, signals),
     )
+
+
+def _may_add(policy: CompiledPolicy, subject: Subject, kind: FactorKind) -> bool:
+    """Whether a kind may be added to what somebody has: texts never as the only way in, unless a document says so (S7)."""
+    if kind is not FactorKind.SMS or not policy.document.factors.sms_only_with_alternative:
+        return True
+    return any(held not in (FactorKind.SMS, FactorKind.BACKUP_CODES) for held in subject.active)
 
 
 def _step_up(policy: CompiledPolicy, subject: Subject, context: Context, need: Need) -> Decision:

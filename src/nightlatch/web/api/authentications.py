@@ -85,7 +85,8 @@ async def get_authentication(call: Call, authentication: str, query: WaitQuery) 
 async def create_challenge(call: Call, authentication: str, body: NewChallenge) -> ChallengeAnswer:
     """Open a challenge for one of the offered factors.
 
-    Codes from an app and backup codes need none.
+    For a number this sends the code. Asked again, it sends a new one, and the code before it is dead; wait
+    `resend_after` seconds between two. Codes from an app and backup codes need none.
     """
     return await open_challenge(call.ports, call.caller, authentication, body)
 

@@ -10,10 +10,12 @@ from nightlatch.app.factors.find import get_factor as find
 from nightlatch.app.factors.find import list_factors as list_
 from nightlatch.app.factors.remove import remove_factor as remove
 from nightlatch.app.factors.resynchronize import resynchronize
+from nightlatch.app.factors.sms import send_again
 from nightlatch.app.messages import (
     ActivatedFactor,
     Activation,
     BackupCodes,
+    CodeSent,
     EnrolledFactor,
     FactorAnswer,
     FactorPatch,
@@ -53,7 +55,8 @@ async def enroll_factor(call: Call, user: str, body: NewFactor) -> EnrolledFacto
     The answer shows the secret, its `otpauth://` address and its QR picture this once. The factor stays pending
     until it is activated, and dies after 10 minutes. For a user who has an active factor, `approval` names their
     own approved authentication for action `manage_factors`. With `secret` (Base32, 128 bits or more) an existing
-    authenticator moves in.
+    authenticator moves in. `{"kind":"sms","phone":"+49151…"}` texts a code to the number; tell the person what
+    `enrollment.notice` says.
     """
     return await enroll(call.ports, call.caller, user, body)
 
@@ -100,6 +103,17 @@ async def activate_factor(call: Call, user: str, factor: str, body: Activation) 
     The answer to a user's first activation also carries ten backup codes, shown this once. The code counts as used.
     """
     return await activate(call.ports, call.caller, user, factor, body)
+
+
+@endpoints.post(
+    "/v1/users/{user}/factors/{factor}/challenges", scope="enroll", status=201, creates=True, refusals=(Conflict,)
+)
+async def send_code_again(call: Call, user: str, factor: str) -> CodeSent:
+    """Send a number that is not active yet another code.
+
+    The code before it is dead. Wait `resend_after` seconds between two; five are sent at most.
+    """
+    return await send_again(call.ports, call.caller, user, factor)
 
 
 @endpoints.post(

@@ -85,7 +85,40 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "no_active_factor": ErrorCode(
         409, "Backup codes need a factor beside them", "Activate a factor; the answer to the first brings the codes."
     ),
+    "pairing_unfinished": ErrorCode(
+        409,
+        "The phone did not answer yet",
+        "Wait until `pairing` of the factor is `answered`: the person types the number beside the picture on the phone.",
+    ),
+    "pairing_failed": ErrorCode(
+        409, "The pairing is over", "Another number was typed on the phone, or its owner said no. Begin a new factor."
+    ),
+    "push_locked": ErrorCode(
+        409,
+        "This person's phone is not asked now",
+        "Its owner said no to a sign-in, or that it was not them. It is asked again once they prove another factor: "
+        "offer them another way.",
+    ),
     "kind_not_allowed": ErrorCode(409, "The policy does not allow this", "Ask who keeps the policy, or use another."),
+    "sms_needs_alternative": ErrorCode(
+        409,
+        "Texts are allowed only beside something better",
+        "The policy in force has `factors: {sms: {only_with_alternative: true}}`. Let the person set up an authenticator "
+        "app first.",
+    ),
+    "number_in_use": ErrorCode(
+        409, "This person has this number already", "A number is set up once. Another number is another factor."
+    ),
+    "not_texted": ErrorCode(
+        409,
+        "This factor waits for no text",
+        "Only a number that is not active yet is sent another code here. Inside a sign-in, open its challenge again.",
+    ),
+    "too_many_texts": ErrorCode(
+        409,
+        "Five texts were sent for this",
+        "Offer the person another way, or start again. If texts do not arrive, more of them will not either.",
+    ),
     "sms_vetoed": ErrorCode(
         409,
         "No text is sent to this number",
