@@ -104,7 +104,7 @@ async def begin_challenge(
     if known is not None:
         return None, known
     challenge = _opened(ports, a, factor, now)
-    event = _event(ports, caller, user, challenge, now)
+    event = _event(ports, caller, a, user, challenge, now)
     return Change(root=a.root, expected=snapshot.version, new=(challenge,), events=(event,)), challenge
 
 
@@ -136,7 +136,7 @@ async def _texted(
     )
     texted = await text_code(ports, permission, snapshot, user, factor, occasion, now)
     challenge = _renewed(opened, factor, texted.sent)
-    event = _event(ports, caller, user, challenge, now)
+    event = _event(ports, caller, a, user, challenge, now)
     new = texted.new if known else (challenge, *texted.new)
     puts = (challenge,) if known else ()
     return Change(root=a.root, expected=snapshot.version, puts=puts, new=new, events=(event,)), challenge
@@ -176,7 +176,7 @@ def _renewed(challenge: Challenge, factor: Factor, sent: SentCode) -> Challenge:
     )
 
 
-def _event(ports: Ports, caller: Caller, user: User, challenge: Challenge, now: int) -> Event:
+def _event(ports: Ports, caller: Caller, a: Authentication, user: User, challenge: Challenge, now: int) -> Event:
     return make_event(
         ports,
         caller,
@@ -184,6 +184,7 @@ def _event(ports: Ports, caller: Caller, user: User, challenge: Challenge, now: 
         "challenge:opened",
         outcome="info",
         user=user,
+        application_id=a.application_id,
         authentication_id=challenge.authentication_id,
         factor_id=challenge.factor_id,
         factor_kind=challenge.kind.value,

@@ -17,7 +17,9 @@ from nightlatch.domain.throttle import Lane, Throttled, check
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to sign in. ``paused_until`` is an instant (µs); ``stopped``: waiting does not help."""
+    """A way to sign in. ``hint`` is all that is shown of a number. ``paused_until`` is an instant (µs); ``stopped``:
+    waiting does not help.
+    """
 
     id: str
     kind: FactorKind
@@ -26,6 +28,7 @@ class Way:
     codes_left: int | None = None
     paused_until: int | None = None
     stopped: bool = False
+    hint: str | None = None
 
 
 def way_of(factor: Factor, state: FactorState | None, lane: Lane, now: int) -> Way:
@@ -44,6 +47,7 @@ def way_of(factor: Factor, state: FactorState | None, lane: Lane, now: int) -> W
         codes_left=codes_left(factor, state),
         paused_until=until,
         stopped=stopped,
+        hint=factor.public.get("hint"),
     )
 
 

@@ -6,7 +6,7 @@ from nightlatch.app.context import Ports
 from nightlatch.app.deciding import active_factors
 from nightlatch.app.step_up import Leave
 from nightlatch.app.users.reference import active
-from nightlatch.domain.errors import Conflict, Invalid, StepUpRequired
+from nightlatch.domain.errors import Conflict, Invalid, Refusal, StepUpRequired
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.registry import spec_of
 from nightlatch.domain.policy.compiled import CompiledPolicy
@@ -50,6 +50,16 @@ def require_alternative(policy: CompiledPolicy, snapshot: Snapshot, kind: Factor
             "The policy in force allows texts only beside another factor. Enrol an authenticator app first.",
             code="sms_needs_alternative",
         )
+
+
+def may_add(policy: CompiledPolicy, snapshot: Snapshot, kind: FactorKind) -> bool:
+    """Whether policy lets this user add a factor of this kind."""
+    try:
+        require_kind(policy, kind)
+        require_alternative(policy, snapshot, kind)
+    except Refusal:
+        return False
+    return True
 
 
 async def require_may_begin(ports: Ports, snapshot: Snapshot, kind: FactorKind, leave: Leave, now: int) -> User:

@@ -18,11 +18,23 @@ USED_BACKUP = "That code was already used. Take another one from your list."
 BUSY = "Too many tries at once. Wait a moment and try again."
 NOT_SAVED = "Save the codes first, then tick the box."
 
+NOT_TEXTED = "That code didn't work. Only the newest text counts."
+TOO_LATE = "That code is too old. Have a new one sent."
+BAD_NUMBER = "Write the number with its country, such as +49 151 12345678."
+NOT_TEXTABLE = "Texts can't be sent to a number of this kind. Use a mobile number."
+NUMBER_KNOWN = "This number is set up already."
+WAIT = "A text is on its way. Wait a moment before you ask for another."
+ENOUGH = "That was the last text for now. Use another way, or start again."
+
 _WAYS = {
     FactorKind.TOTP: "Code from your app",
     FactorKind.HOTP: "Code from your key fob",
+    FactorKind.SMS: "Code by text",
     FactorKind.BACKUP_CODES: "Backup code",
 }
+
+
+_WRONG = {FactorKind.BACKUP_CODES: WRONG_BACKUP, FactorKind.HOTP: WRONG_FOB, FactorKind.SMS: NOT_TEXTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,7 @@ class WayShown:
     digits: int
     paused_until: int | None
     stopped: bool
+    hint: str | None
 
     @property
     def paused(self) -> bool:
@@ -54,12 +67,13 @@ def shown(way: Way) -> WayShown:
     return WayShown(
         id=way.id,
         kind=way.kind.value,
-        words=way_words(way.kind),
+        words=f"Text to the number {way.hint}" if way.kind is FactorKind.SMS else way_words(way.kind),
         label=way.label,
         detail=detail,
         digits=way.digits,
         paused_until=way.paused_until,
         stopped=way.stopped,
+        hint=way.hint,
     )
 
 
@@ -76,5 +90,7 @@ def refusal_words(reason: str | None, kind: FactorKind) -> str | None:
     if reason == "busy":
         return BUSY
     if reason == "wrong_code":
-        return {FactorKind.BACKUP_CODES: WRONG_BACKUP, FactorKind.HOTP: WRONG_FOB}.get(kind, WRONG)
+        return _WRONG.get(kind, WRONG)
+    if reason == "expired" and kind is FactorKind.SMS:
+        return TOO_LATE
     return None

@@ -1,0 +1,34 @@
+"""A code by text, in the prompt: sent when its owner presses the button, and how it stands."""
+
+from __future__ import annotations
+
+from nightlatch.app.challenge import begin_challenge
+from nightlatch.app.context import Ports
+from nightlatch.app.kernel import Decided
+from nightlatch.app.prompt.session import Seat, Visit, move, take_seat
+from nightlatch.app.texting import Permission, challenge_of, code_of
+from nightlatch.app.texts import TextView, view_text
+
+
+async def send_text(ports: Ports, visit: Visit, factor_id: str) -> None:
+    """Text a code to the number that the person chose; one that was sent before is dead.
+
+    Raises ``Elsewhere``, ``Invalid`` for a way that is not on offer, ``Throttled`` before its time, ``Conflict`` for a
+    sign-in that is decided or has sent five, and what ``Texting.permit`` does.
+    """
+    permission = Permission()
+
+    async def decide(seat: Seat) -> Decided[None]:
+        now = ports.clock.now()
+        change, _ = await begin_challenge(
+            ports, seat.caller, seat.snapshot, seat.authentication, factor_id, permission, now
+        )
+        return change, None
+
+    await move(ports, visit, decide)
+
+
+async def view_sent(ports: Ports, visit: Visit, factor_id: str) -> TextView | None:
+    """How the text to this number stands; None where none was sent. Raises ``Elsewhere``."""
+    seat = await take_seat(ports, visit)
+    return await view_text(ports, code_of(challenge_of(seat.snapshot, factor_id)))
