@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from nightlatch.adapters.cache import CachedPolicies
+from nightlatch.adapters.delivery.options import GatewayOptions
 from nightlatch.adapters.keys import Es256Signer, KeyRing, KeyUnusable
 from nightlatch.adapters.memory.wakeups import InProcessWakeUps
 from nightlatch.adapters.sql import health
@@ -18,12 +19,14 @@ from nightlatch.adapters.sql.engine import Database, open_database
 from nightlatch.adapters.sql.url import PostgresAddress, SqliteAddress, parse_address
 from nightlatch.adapters.system import SystemClock, SystemEntropy
 from nightlatch.bootstrap.errors import CannotStart, first_line
+from nightlatch.bootstrap.gateways import kind_of, open_gateway
 from nightlatch.bootstrap.preparing import Standing, check_migrated, key_encryption_key, standing_of
 from nightlatch.bootstrap.waking import open_ephemeral
 from nightlatch.config import Settings, is_loopback
 from nightlatch.domain.errors import Unavailable
 from nightlatch.domain.keys import sealing_keys
 from nightlatch.domain.time import MINUTE, SECOND, rfc3339
+from nightlatch.ports.outbox import Receipt
 
 SKEW_TO_WARN = SECOND
 SKEW_TO_FAIL = 15 * SECOND
@@ -80,6 +83,8 @@ async def diagnose(settings: Settings) -> AsyncIterator[Finding]:
             yield await _guarded(name, look, site)
     finally:
         await database.close()
+    for options in settings.sms.gateways:
+        yield await _gateway(settings, options)
 
 
 async def _guarded(name: str, look: Look, site: _Site) -> Finding:
@@ -242,6 +247,24 @@ async def _valkey(site: _Site) -> Finding:
         if await ephemeral.take(key) != b"1":
             return Finding("valkey", "fail", "it forgets at once what it was told")
     return Finding("valkey", "ok", "answers and keeps")
+
+
+async def _gateway(settings: Settings, options: GatewayOptions) -> Finding:
+    """Whether it answers; nothing is sent to anybody."""
+    name, kind = f"sms {options.name}", kind_of(options)
+    try:
+        async with AsyncExitStack() as stack:
+            gateway = open_gateway(options, settings, SystemClock(), _leave_receipts, stack)
+            if await gateway.healthy():
+                return Finding(name, "ok", f"{kind} answers")
+    except CannotStart as error:
+        return Finding(name, "fail", str(error))
+    return Finding(name, "warn", f"{kind} does not answer", "See its address and password, and whether it runs.")
+
+
+async def _leave_receipts(_receipts: Sequence[Receipt]) -> None:
+    """An SMSC sends them again, to whoever stores them."""
+    raise Unavailable
 
 
 _LOOKS: dict[str, Look] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -29,14 +29,16 @@ from nightlatch.app.deliver.receipts import receive_receipts
 from nightlatch.bootstrap.errors import CannotStart
 from nightlatch.config import Settings
 from nightlatch.ports.delivery import ReceiptReader, SmsGateway, SmsVeto
+from nightlatch.ports.outbox import Receipt
+from nightlatch.ports.world import Clock
+
+Receive = Callable[[Sequence[Receipt]], Awaitable[object]]
 
 
 def open_gateways(settings: Settings, ports: Ports, stack: AsyncExitStack) -> tuple[SmsGateway, ...]:
     """In the order of the settings; the stack closes them. Raises ``CannotStart``."""
-    gateways = tuple(_opened(options, settings, ports) for options in settings.sms.gateways)
-    for gateway in gateways:
-        stack.push_async_callback(gateway.close)
-    return gateways
+    receive = partial(receive_receipts, ports)
+    return tuple(open_gateway(options, settings, ports.clock, receive, stack) for options in settings.sms.gateways)
 
 
 def readers_of(gateways: Sequence[SmsGateway]) -> dict[str, ReceiptReader]:
@@ -53,9 +55,12 @@ def open_veto(settings: Settings, stack: AsyncExitStack) -> SmsVeto | None:
     return veto
 
 
-def _opened(options: GatewayOptions, settings: Settings, ports: Ports) -> SmsGateway:
+def open_gateway(
+    options: GatewayOptions, settings: Settings, clock: Clock, receive: Receive, stack: AsyncExitStack
+) -> SmsGateway:
+    """One of them; the stack closes it. ``receive`` stores receipts that come on its own line. Raises ``CannotStart``."""
     try:
-        return _made(options, settings, ports)
+        gateway = _made(options, settings, clock, receive)
     except ModuleNotFoundError as error:
         raise CannotStart(
             f"The gateway {options.name} needs a library that is not installed ({error.name}): "
@@ -63,17 +68,19 @@ def _opened(options: GatewayOptions, settings: Settings, ports: Ports) -> SmsGat
         ) from None
     except BadTemplate as error:
         raise CannotStart(f"sms.gateways.{options.name}: {error}") from None
+    stack.push_async_callback(gateway.close)
+    return gateway
 
 
-def _made(options: GatewayOptions, settings: Settings, ports: Ports) -> SmsGateway:
-    sender, clock = settings.sms.sender, ports.clock
+def _made(options: GatewayOptions, settings: Settings, clock: Clock, receive: Receive) -> SmsGateway:
+    sender = settings.sms.sender
     url = receipts_url(settings.public_url, options.name)
     match options:
         case SmppOptions():
             # An extra: who does not use this gateway need not have its library.
             from nightlatch.adapters.delivery.smpp import SmppGateway
 
-            smpp = SmppGateway(options, clock, partial(receive_receipts, ports), sender=sender)
+            smpp = SmppGateway(options, clock, receive, sender=sender)
             smpp.start()
             return smpp
         case KannelOptions():

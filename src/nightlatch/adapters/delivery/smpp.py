@@ -97,7 +97,11 @@ class SmppGateway:
 
     async def healthy(self) -> bool:
         """Whether a session is bound."""
-        return self._session is not None
+        try:
+            await self._ready()
+        except NotSent:
+            return False
+        return True
 
     async def close(self) -> None:
         """Unbind, and stay away."""
@@ -134,6 +138,7 @@ class SmppGateway:
 
     def _message(self, text: Text, part: bytes, *, gsm: bool, headed: bool) -> SubmitSm:
         message = SubmitSm(
+            short_message=text.text,
             source=self._source,
             destination=PhoneNumber(text.to.removeprefix("+"), TON.INTERNATIONAL, NPI.ISDN),
             esm_class=_WITH_HEADER if headed else 0,
