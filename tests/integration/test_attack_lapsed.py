@@ -29,7 +29,7 @@ from nightlatch.app.portal.session import LinkDead, SignedOut, enter, redeem_lin
 from nightlatch.app.read_authentication import read_authentication
 from nightlatch.app.skip import skip
 from nightlatch.app.users.change import change_user
-from nightlatch.domain.errors import Conflict, StepUpRequired
+from nightlatch.domain.errors import Conflict, NotFound, StepUpRequired
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.otpauth import parse
 from nightlatch.domain.time import SECOND
@@ -137,6 +137,23 @@ async def test_an_approval_dies_with_the_factor_that_gave_it(world: World, bank:
     await remove_factor(world.ports, bank, "maya", second.factor_id, owner)
     with pytest.raises(StepUpRequired):
         await enroll_factor(world.ports, bank, "maya", NewFactor(kind=TOTP, approval=stolen))
+
+
+@pytest.mark.requirement("R6", "B1")
+async def test_what_the_lost_factor_began_goes_with_it(world: World, bank: Caller) -> None:
+    """The thief has already used the approval: a new app waits for its first code when the owner removes the phone."""
+    first, second = await two_phones(world, bank)
+    leave = await approval(world, bank, second)
+    thief = await enroll_factor(world.ports, bank, "maya", NewFactor(kind=TOTP, approval=leave))
+    await remove_factor(world.ports, bank, "maya", second.factor_id, await approval(world, bank, first))
+    app = Phone(world.clock, thief.id, parse(thief.enrollment.uri))
+    with pytest.raises(NotFound):
+        await activate_factor(world.ports, bank, "maya", thief.id, Activation(code=app.code()))
+    removed = await world.events("factor:removed")
+    assert {event.factor: event.data["status"] for event in removed} == {
+        second.factor_id: "active",
+        thief.id: "pending",
+    }
 
 
 async def proved_page(world: World, bank: Caller, phone: Phone) -> str:

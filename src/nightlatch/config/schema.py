@@ -82,6 +82,10 @@ class GivenSettings(msgspec.Struct, frozen=True, kw_only=True):
     brand: BrandSettings = BrandSettings()
     sms: GivenSms = GivenSms()
 
+    def __repr__(self) -> str:
+        """Without passwords and keys, as ``Settings``."""
+        return f"GivenSettings(data_dir={self.data_dir!r}, public_url={self.public_url!r})"
+
 
 class SmsSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How texts leave. Gateways are in the order in which they are tried."""

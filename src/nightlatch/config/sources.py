@@ -55,6 +55,10 @@ class Value(msgspec.Struct, frozen=True):
     where: str
     base: Path
 
+    def __repr__(self) -> str:
+        """Without what was given, which may be a key."""
+        return f"Value({self.where!r})"
+
 
 class Sources:
     """Given values by dotted name; the last one given wins. ``gateways`` holds options by gateway, in order."""

@@ -22,7 +22,7 @@ class WebSettings:
 
     public_url: str
     trusted_proxies: tuple[IPNetwork, ...] = ()
-    metrics_token: str | None = None
+    metrics_token: str | None = field(default=None, repr=False)
     brand: Brand = field(default_factory=Brand)
     demo: bool = False
     body_limit: int = BODY_LIMIT

@@ -25,6 +25,10 @@ class _Keys(msgspec.Struct, frozen=True):
     mac_id: str
     mac: bytes
 
+    def __repr__(self) -> str:
+        """Without the keys, which would end in a log (K3)."""
+        return f"_Keys({', '.join(self.opening)})"
+
 
 class KeyRing:
     """A ``Sealer``. Empty until ``load``; until then every call raises ``KeyUnusable``."""

@@ -7,7 +7,7 @@ from nightlatch.app.deciding import active_factors
 from nightlatch.app.devices import revoked_all
 from nightlatch.app.events import make_event
 from nightlatch.app.factors.find import owned
-from nightlatch.app.factors.rules import dead_pending, with_states
+from nightlatch.app.factors.rules import alive, dead_pending, with_states
 from nightlatch.app.kernel import Decided
 from nightlatch.app.settling import settle
 from nightlatch.app.step_up import Leave, approval_key, leave_by_approval, refused
@@ -47,7 +47,7 @@ async def drop_factor(
     counted = factor.status is FactorStatus.ACTIVE
     if counted and not leave.approved:
         raise StepUpRequired
-    gone = [factor, *_orphaned_codes(snapshot, factor)] if counted else [factor]
+    gone = [factor, *_orphaned_codes(snapshot, factor), *_begun(snapshot, now)] if counted else [factor]
     puts: tuple[Record, ...] = leave.puts
     events: tuple[Event, ...] = tuple(_event(ports, caller, user, f, leave, now) for f in gone)
     if counted:
@@ -73,6 +73,11 @@ def _orphaned_codes(snapshot: Snapshot, removed: Factor) -> list[Factor]:
     if any(f.kind is not FactorKind.BACKUP_CODES for f in others):
         return []
     return others
+
+
+def _begun(snapshot: Snapshot, now: int) -> list[Factor]:
+    """What was begun and not proved goes too (R6): whoever holds the lost factor may have begun it on its word."""
+    return [f for f in snapshot.factors if f.status is FactorStatus.PENDING and alive(f, now)]
 
 
 def _once(records: tuple[Record, ...]) -> tuple[Record, ...]:
