@@ -6,8 +6,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache, partial
+from itertools import chain
+from typing import Any
 
 from nightlatch.adapters.sql.changes import DELETE, EVENTS_PART, PARTS, PUT, Part, Prepared
+from nightlatch.adapters.sql.chunks import chunks
 from nightlatch.adapters.sql.load_sqlite import load_batch
 from nightlatch.adapters.sql.sqlite import SqliteDatabase, is_machine
 from nightlatch.adapters.sql.tables import quoted
@@ -15,6 +18,12 @@ from nightlatch.domain.errors import Invalid
 from nightlatch.ports.store import Duplicate, Outcome, Snapshot, UserKey
 
 Apply = Callable[[sqlite3.Connection, Sequence[Prepared]], Sequence[Outcome | Exception]]
+
+_QUEUE = ("INSERT INTO audit_queue (event_id, at, leaf)", "(?, ?, ?)", "")
+_MOVE_GIVEN = """\
+UPDATE roots SET version = roots.version + 1
+FROM (SELECT column1 AS id, column2 AS version FROM (VALUES {given})) AS given
+WHERE roots.id = given.id AND roots.version = given.version"""
 
 _TAKEN = "UNIQUE constraint failed: "
 
@@ -62,24 +71,41 @@ def _transaction(
 
 
 def _apply(connection: sqlite3.Connection, changes: Sequence[Prepared]) -> list[Outcome]:
-    applied: list[Prepared] = []
-    outcomes: list[Outcome] = []
-    for change in changes:
-        moved = _move(connection, change)
-        outcomes.append(Outcome.APPLIED if moved else Outcome.CONFLICT)
-        if moved:
-            applied.append(change)
+    outcomes = _move_all(connection, changes)
+    applied = [change for change, outcome in zip(changes, outcomes, strict=True) if outcome is Outcome.APPLIED]
     for part in sorted({part for change in applied for part in change.rows}):
         rows = [row for change in applied for row in change.rows.get(part, ())]
-        connection.executemany(_text(part), rows)
+        if part.operation == DELETE:
+            connection.executemany(_delete(part), rows)
+            continue
+        _write(connection, *_insert(part), rows)
         if part == EVENTS_PART:
             names = PARTS[part].mapping.names
             picked = [names.index(name) for name in ("id", "at", "leaf")]
-            queue = "INSERT INTO audit_queue (event_id, at, leaf) VALUES (?, ?, ?)"
-            connection.executemany(queue, [[row[i] for i in picked] for row in rows])
+            _write(connection, *_QUEUE, [[row[i] for i in picked] for row in rows])
     if any(change.shared for change in applied):
         connection.execute("UPDATE generation SET n = n + 1")
     return outcomes
+
+
+def _write(connection: sqlite3.Connection, before: str, marks: str, after: str, rows: Sequence[Sequence[Any]]) -> None:
+    for chunk in chunks(rows):
+        text = f"{before} VALUES {', '.join([marks] * len(chunk))} {after}"
+        connection.execute(text, list(chain.from_iterable(chunk)))
+
+
+def _move_all(connection: sqlite3.Connection, changes: Sequence[Prepared]) -> list[Outcome]:
+    """Raise the versions of the roots that are the expected ones: all at once, or one by one when that is not all."""
+    if len(changes) > 1 and all(change.expected for change in changes):
+        connection.execute("SAVEPOINT moves")
+        given = ", ".join(["(?, ?)"] * len(changes))
+        values = [value for change in changes for value in (change.root, change.expected)]
+        if connection.execute(_MOVE_GIVEN.format(given=given), values).rowcount == len(changes):
+            connection.execute("RELEASE moves")
+            return [Outcome.APPLIED] * len(changes)
+        connection.execute("ROLLBACK TO moves")
+        connection.execute("RELEASE moves")
+    return [Outcome.APPLIED if _move(connection, change) else Outcome.CONFLICT for change in changes]
 
 
 def _move(connection: sqlite3.Connection, change: Prepared) -> bool:
@@ -119,14 +145,19 @@ def _reason(error: Exception) -> Exception:
 
 
 @cache
-def _text(part: Part) -> str:
+def _delete(part: Part) -> str:
     kept = PARTS[part]
-    if part.operation == DELETE:
-        return f"DELETE FROM {quoted(kept.name)} WHERE " + " AND ".join(f"{quoted(name)} = ?" for name in kept.key)
+    return f"DELETE FROM {quoted(kept.name)} WHERE " + " AND ".join(f"{quoted(name)} = ?" for name in kept.key)
+
+
+@cache
+def _insert(part: Part) -> tuple[str, str, str]:
+    """What stands before the rows, for each row, and behind them."""
+    kept = PARTS[part]
     names = kept.mapping.names
-    marks = ", ".join("?" * len(names))
-    text = f"INSERT INTO {quoted(kept.name)} ({', '.join(map(quoted, names))}) VALUES ({marks})"
+    before = f"INSERT INTO {quoted(kept.name)} ({', '.join(map(quoted, names))})"
+    after = ""
     if part.operation == PUT:
         rest = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in names if name not in kept.key)
-        text += f" ON CONFLICT ({', '.join(map(quoted, kept.key))}) DO UPDATE SET {rest}"
-    return text
+        after = f"ON CONFLICT ({', '.join(map(quoted, kept.key))}) DO UPDATE SET {rest}"
+    return before, f"({', '.join('?' * len(names))})", after

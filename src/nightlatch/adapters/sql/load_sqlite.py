@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nightlatch.adapters.sql import tables as t
+from nightlatch.adapters.sql.chunks import chunks
 from nightlatch.domain.records import Authentication, Challenge, Factor, FactorState, Ticket
 from nightlatch.ports.store import Snapshot, UserKey
 
@@ -39,13 +40,71 @@ _FACTORS = (
 )
 
 
+# What every sign-in asks for, of many keys at once: one row per factor of the user, or one without.
+_JOINED_TABLES = (t.USERS, t.SEEN_NETWORKS, t.FACTORS, t.FACTOR_STATE)
+_JOINED = f"""\
+WITH k (ord, user, username, network) AS (VALUES {{given}}),
+r AS MATERIALIZED (SELECT k.*, iif(user IS NULL, (SELECT id FROM users WHERE users.username = k.username), user) AS root FROM k)
+SELECT r.ord, r.root, roots.version, {
+    ", ".join(f"{kept.name}.{t.quoted(name)}" for kept in _JOINED_TABLES for name in kept.mapping.names)
+}
+FROM r
+LEFT JOIN roots ON roots.id = r.root
+LEFT JOIN users ON users.id = r.root
+LEFT JOIN seen_networks ON seen_networks.user_id = r.root AND seen_networks.network = r.network
+LEFT JOIN factors ON factors.user_id = r.root
+LEFT JOIN factor_state ON factor_state.factor_id = factors.id
+ORDER BY r.ord, factors.id"""
+
+
 def load_batch(connection: sqlite3.Connection, keys: Sequence[UserKey]) -> list[Snapshot]:
     """One snapshot per key, by place."""
     connection.execute("BEGIN")
     try:
-        return [_load(connection, key) for key in keys]
+        found: dict[int, Snapshot] = {}
+        for chunk in chunks([ord_ for ord_, key in enumerate(keys) if _is_joined(key)]):
+            found |= _load_joined(connection, keys, chunk)
+        return [found[ord_] if ord_ in found else _load(connection, key) for ord_, key in enumerate(keys)]
     finally:
         connection.execute("ROLLBACK")
+
+
+def _is_joined(key: UserKey) -> bool:
+    """Whether the one statement for many tells all that is asked; else the key has statements of its own."""
+    others = (key.authentication, key.ticket, key.challenge, key.factor, key.device)
+    return (key.user is not None or key.username is not None) and all(other is None for other in others)
+
+
+def _load_joined(connection: sqlite3.Connection, keys: Sequence[UserKey], ords: Sequence[int]) -> dict[int, Snapshot]:
+    given = [value for ord_ in ords for value in (ord_, keys[ord_].user, keys[ord_].username, keys[ord_].network)]
+    statement = _JOINED.format(given=", ".join(["(?, ?, ?, ?)"] * len(ords)))
+    rows: dict[int, list[Any]] = {}
+    for row in connection.execute(statement, given).fetchall():
+        rows.setdefault(row[0], []).append(row)
+    return {ord_: _joined(mine) for ord_, mine in rows.items()}
+
+
+def _joined(rows: list[Any]) -> Snapshot:
+    _, root, version, *columns = rows[0]
+    user, network, _, _ = _cut(columns)
+    factors, states = [], {}
+    for row in rows:
+        *_, factor, state = _cut(row[3:])
+        if factor is not None:
+            factors.append(factor)
+        if state is not None:
+            states[state.factor_id] = state
+    return Snapshot(root=root, version=version or 0, user=user, network=network, factors=tuple(factors), states=states)
+
+
+def _cut(columns: Sequence[Any]) -> list[Any]:
+    """The records of ``_JOINED_TABLES`` in these columns; None where the join found none."""
+    records, at = [], 0
+    for kept in _JOINED_TABLES:
+        mine = columns[at : at + len(kept.mapping.names)]
+        records.append(None if mine[0] is None else kept.mapping.of(mine))
+        at += len(mine)
+    return records
 
 
 def _load(connection: sqlite3.Connection, key: UserKey) -> Snapshot:
