@@ -31,7 +31,7 @@ class Proof:
 async def proving_ways(ports: Ports, room: Room) -> tuple[Way, ...]:
     """The ways by which this person can prove who they are here, strongest first."""
     now = ports.clock.now()
-    factors = await _proving_factors(ports, room)
+    factors = await proving_factors(ports, room)
     return tuple(way_of(factor, room.snapshot.states.get(factor.id), Lane.OTHER, now) for factor in factors)
 
 
@@ -46,18 +46,19 @@ async def prove(ports: Ports, token: str | None, *, factor_id: str, code: str, p
         judged = await judge(
             ports,
             room.snapshot,
-            await _proving_factors(ports, room),
+            await proving_factors(ports, room),
             code,
             factor_id=factor_id,
             lane=Lane.OTHER,
             now=now,
         )
-        return _concluded(ports, room, judged, now, peer)
+        return concluded(ports, room, judged, now, peer)
 
     return await move(ports, token, decide)
 
 
-def _concluded(ports: Ports, room: Room, judged: Judged, now: int, peer: str) -> tuple[Change, Proof]:
+def concluded(ports: Ports, room: Room, judged: Judged, now: int, peer: str) -> tuple[Change, Proof]:
+    """The change that follows from a judgement: a new session, or the trace of a wrong answer."""
     session: str | None = None
     new: tuple[Record, ...] = ()
     gone: tuple[Record, ...] = ()
@@ -89,8 +90,8 @@ def _concluded(ports: Ports, room: Room, judged: Judged, now: int, peer: str) ->
     return change, Proof(judged, session)
 
 
-async def _proving_factors(ports: Ports, room: Room) -> tuple[Factor, ...]:
-    """Those that reach the highest level which this person's factors can reach (B1)."""
+async def proving_factors(ports: Ports, room: Room) -> tuple[Factor, ...]:
+    """The factors that permit changes: those that reach the highest level which this person's factors can reach (B1)."""
     first_factor = await _first_factor(ports, room)
     need = highest_level(room.snapshot, await ports.policies.current(), first_factor)
     fit = [f for f in active_factors(room.snapshot) if satisfies(reachable((f.kind,), first_factor), need)]

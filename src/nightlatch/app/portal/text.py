@@ -14,7 +14,7 @@ from nightlatch.app.portal.changes import begun_factor
 from nightlatch.app.portal.prove import proving_factors
 from nightlatch.app.portal.session import BEGUN, Room, move
 from nightlatch.app.texting import TEXTS, Occasion, Permission, sent_code, text_code
-from nightlatch.app.texts import TextView, view_text
+from nightlatch.app.text_view import TextView, view_text
 from nightlatch.domain.errors import Conflict, Invalid, NotFound
 from nightlatch.domain.factors import sms
 from nightlatch.domain.factors.base import FactorKind

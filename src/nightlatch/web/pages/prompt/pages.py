@@ -9,6 +9,7 @@ from nightlatch.app.prompt.leave import cancel_prompt, leave_prompt, skip_setup
 from nightlatch.app.prompt.open import open_prompt
 from nightlatch.app.prompt.session import Visit
 from nightlatch.app.prompt.setup import begin_setup, codes_saved, finish_setup
+from nightlatch.app.prompt.text import view_sent
 from nightlatch.app.prompt.view import (
     PromptView,
     Stage,
@@ -22,6 +23,7 @@ from nightlatch.domain.factors.base import FactorKind
 from nightlatch.web.pages.prompt.session import bound, first_way, secret_of, unbound, visit_of
 from nightlatch.web.pages.prompt.words import days, days_left, over_words
 from nightlatch.web.pages.shared.pages import Page, PageRequest, PageRoutes, codes_file, csrf_token, go
+from nightlatch.web.pages.shared.texts import text_notice
 from nightlatch.web.pages.shared.words import NOT_SAVED, refusal_words, shown
 
 routes = PageRoutes()
@@ -54,7 +56,7 @@ async def code(request: PageRequest) -> Page:
     way = next((way for way in view.ways if way.id == wanted), None)
     if way is None:
         return go(f"{base_of(visit)}/ways")
-    return code_page(request, visit, view, way)
+    return await code_page(request, visit, view, way)
 
 
 @routes.get("/prompt/{authentication}/ways")
@@ -167,7 +169,7 @@ async def shown_stage(request: PageRequest, visit: Visit, view: PromptView) -> P
     """The page of a stage."""
     said = request.query.get("said")
     if view.stage is Stage.CHALLENGE:
-        return code_page(request, visit, view, first_way(request, view.ways))
+        return await code_page(request, visit, view, first_way(request, view.ways))
     if view.stage is Stage.SETUP:
         enrollment = await view_enrollment(request.ports, visit)
         error = refusal_words(said, FactorKind.TOTP)
@@ -194,12 +196,19 @@ _PLAIN = {
 }
 
 
-def code_page(request: PageRequest, visit: Visit, view: PromptView, way: Way) -> Page:
+async def code_page(request: PageRequest, visit: Visit, view: PromptView, way: Way) -> Page:
     """The field for a code, or until when it is paused."""
     if way.stopped or way.paused_until is not None:
         return screen(request, visit, view, "prompt/paused.html", way=shown(way), until=way.paused_until)
-    error = refusal_words(request.query.get("said"), way.kind)
+    said = request.query.get("said")
+    error = refusal_words(said, way.kind)
     remember = days(view.remember_for) if view.remember_for and view.login else None
+    if way.kind is FactorKind.SMS:
+        text = await view_sent(request.ports, visit, way.id)
+        told = {"text": text, "not_sent": said == "not_sent", "notice": text_notice(said)}
+        return screen(
+            request, visit, view, "prompt/text.html", way=shown(way), error=error, remember_days=remember, **told
+        )
     several = sum(1 for other in view.ways if other.kind is way.kind) > 1
     return screen(
         request, visit, view, "prompt/code.html", way=shown(way), error=error, remember_days=remember, several=several

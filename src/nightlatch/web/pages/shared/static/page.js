@@ -65,7 +65,7 @@ function countdown(element) {
     const left = Math.max(0, Math.ceil((until - Date.now()) / 1000));
     const words = (text) => element.dataset.words.replace("{}", text);
     element.hidden = false;
-    element.textContent = left ? words(clockOf(left)) : "You can try again now.";
+    element.textContent = left ? words(clockOf(left)) : element.dataset.then;
     const due = SAID_AT.find((at) => left <= at && told > at && left > at - 5);
     if (due && says) says.textContent = words(`${due} seconds`);
     if (!left && says && told > 0) says.textContent = element.textContent;
