@@ -10,6 +10,7 @@ from nightlatch.app.factors.enroll import Wanted, enrollment_of
 from nightlatch.app.factors.secrets import open_secret
 from nightlatch.app.judging import parameters_of
 from nightlatch.app.messages import Enrollment
+from nightlatch.app.push.enroll import pairing_view
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.records import Factor, FactorState, User
 from nightlatch.domain.throttle import Lane, Throttled, check
@@ -51,7 +52,9 @@ def way_of(factor: Factor, state: FactorState | None, lane: Lane, now: int) -> W
     )
 
 
-def begun_enrollment(ports: Ports, user: User, factor: Factor) -> Enrollment:
-    """What its owner must see of a TOTP factor that is not turned on yet."""
+def begun_enrollment(ports: Ports, user: User, factor: Factor) -> Enrollment | None:
+    """What its owner must see of a factor that is not turned on yet; None of a phone that took its code."""
+    if factor.kind is FactorKind.PUSH:
+        return pairing_view(ports, factor).enrollment
     wanted = Wanted(factor.kind, factor.label, parameters_of(factor), None)
     return enrollment_of(ports, user, wanted, open_secret(ports, factor))

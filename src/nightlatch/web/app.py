@@ -22,8 +22,10 @@ from nightlatch.web.api import (
     factors,
     policy,
     portal_links,
+    push,
     service,
     sms_receipts,
+    texts,
     users,
     verify,
 )
@@ -55,6 +57,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *devices.endpoints,
     *policy.endpoints,
     *audit.endpoints,
+    *texts.endpoints,
+    *push.endpoints,
     *service.endpoints,
 )
 

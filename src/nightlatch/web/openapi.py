@@ -45,6 +45,7 @@ SECURITY_SCHEME = "apiKey"
 # How parts of paths look, where they look alike; a user is an id or a user name.
 PATH_PATTERNS = {
     "authentication": "^atn_[0-9a-f]{32}$",
+    "challenge": "^chl_[0-9a-f]{32}$",
     "device": "^dev_[0-9a-f]{32}$",
     "factor": "^fac_[0-9a-f]{32}$",
     "version": "^[0-9]{1,9}$",
@@ -94,6 +95,8 @@ def refusals_of(endpoint: Endpoint) -> list[type[Refusal]]:
     kinds: list[type[Refusal]] = [Malformed, Invalid, Throttled, Internal, Unavailable, *endpoint.refusals]
     if endpoint.scope is not None:
         kinds += [Unauthenticated, Forbidden]
+    if endpoint.signed:
+        kinds += [Unauthenticated]
     if endpoint.path_parameters:
         kinds += [NotFound]
     if endpoint.body is not None:

@@ -35,20 +35,30 @@ class TurnedOn(msgspec.Struct, frozen=True, kw_only=True):
 
 async def begin_app(ports: Ports, token: str | None) -> None:
     """Make a secret for an authenticator app; once begun, it stays the same. Raises ``StepUpRequired``."""
+    await _begin(ports, token, Wanted(FactorKind.TOTP, None, TotpParameters(), None))
 
+
+async def _begin(ports: Ports, token: str | None, wanted: Wanted) -> None:
     async def decide(room: Room) -> Decided[None]:
         now = ports.clock.now()
         if begun_factor(room, now) is not None:
             return None, None
-        wanted = Wanted(FactorKind.TOTP, None, TotpParameters(), None)
         change, enrolled = await begin_factor(ports, room.caller, room.snapshot, wanted, room.leave(now), now)
         return _with(change, room.note(**{BEGUN: enrolled.id})), None
 
     await move(ports, token, decide)
 
 
-async def turn_on(ports: Ports, token: str | None, code: str, label: str) -> TurnedOn:
-    """Turn the begun app on by a code of it, under a new session. Raises ``Conflict``, ``StepUpRequired``."""
+async def begin_phone(ports: Ports, token: str | None) -> None:
+    """Begin to pair a phone; once begun, it stays the same. Raises ``StepUpRequired``."""
+    await _begin(ports, token, Wanted(FactorKind.PUSH, None, TotpParameters(), None))
+
+
+async def turn_on(ports: Ports, token: str | None, code: str | None, label: str) -> TurnedOn:
+    """Turn the begun app on by a code of it, or the phone that has answered, under a new session.
+
+    Raises ``Conflict``, ``StepUpRequired``.
+    """
     name = _label(label)
 
     async def decide(room: Room) -> Decided[TurnedOn | Refusal]:
@@ -59,7 +69,7 @@ async def turn_on(ports: Ports, token: str | None, code: str, label: str) -> Tur
         if isinstance(told, ActivatedFactor):
             return _turned_on(ports, room, change, told, name, now)
         if isinstance(told, Throttled):
-            return None, TurnedOn(rejection="throttled")
+            return change, TurnedOn(rejection="throttled")
         if not isinstance(told, Invalid):
             return change, told
         replayed = bool(told.fields) and told.fields[0].code == "replayed"

@@ -34,6 +34,8 @@ PROVED_BY = "proved_by"
 """The factor that was proved."""
 BEGUN = "factor"
 CODES = "codes"
+PUSH = "push"
+"""The challenge that a phone is asked to prove by."""
 
 
 class SignedOut(NotFound):
@@ -158,13 +160,20 @@ async def enter(ports: Ports, token: str | None) -> Room:
     return room
 
 
-async def move(ports: Ports, token: str | None, decide: Callable[[Room], Awaitable[Decided[T]]]) -> T:
-    """Decide on the session's own user, and store it. Raises ``SignedOut``."""
+async def move(
+    ports: Ports, token: str | None, decide: Callable[[Room], Awaitable[Decided[T]]], *, challenge: str | None = None
+) -> T:
+    """Decide on the session's own user, and store it; ``challenge`` comes along. Raises ``SignedOut``."""
 
     async def on(snapshot: Snapshot) -> Decided[T]:
         return await decide(await _admitted(ports, snapshot))
 
-    return await transact(ports.store, _key(token), on)
+    return await transact(ports.store, msgspec.structs.replace(_key(token), challenge=challenge), on)
+
+
+async def look(ports: Ports, token: str | None, *, challenge: str | None) -> Room:
+    """The room with a challenge in its snapshot. Raises ``SignedOut``."""
+    return await _admitted(ports, await ports.store.load(msgspec.structs.replace(_key(token), challenge=challenge)))
 
 
 async def _admitted(ports: Ports, snapshot: Snapshot) -> Room:

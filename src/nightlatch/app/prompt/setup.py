@@ -22,7 +22,9 @@ from nightlatch.app.judging import Judged
 from nightlatch.app.kept import keep
 from nightlatch.app.kernel import Decided
 from nightlatch.app.messages import ActivatedFactor, Rejection
-from nightlatch.app.prompt.session import BEGUN, CODES, DECOY, ENROLLED, Seat, Visit, move
+from nightlatch.app.prompt.session import BEGUN, CODES, DECOY, DECOY_PHONE, ENROLLED, Seat, Visit, move
+from nightlatch.app.push.enroll import new_pairing
+from nightlatch.app.push.outcome import evidence_of
 from nightlatch.app.step_up import Leave
 from nightlatch.domain.assurance import Assurance, assess, satisfies
 from nightlatch.domain.errors import Conflict, Invalid, Refusal, Throttled
@@ -45,8 +47,8 @@ class SetUp:
     retry_after: int | None = None
 
 
-async def begin_setup(ports: Ports, visit: Visit) -> None:
-    """Make a secret for an authenticator app; once begun, it stays the same.
+async def begin_setup(ports: Ports, visit: Visit, kind: FactorKind = FactorKind.TOTP) -> None:
+    """Make a secret for an authenticator app, or begin to pair a phone; once begun, it stays the same.
 
     Raises ``Elsewhere``; ``Conflict`` where this sign-in asks for no set-up, or policy wants a confirmation first.
     """
@@ -59,15 +61,17 @@ async def begin_setup(ports: Ports, visit: Visit) -> None:
         # Of nobody it is asked as well: what is refused must not tell whether there is such a user (H6).
         require_no_confirmation(await ports.policies.current(), elsewhere=seat.peer_differs)
         if seat.snapshot.user is None:
-            return _decoy(ports, seat, now), None
-        change, enrolled = await begin_factor(ports, seat.caller, seat.snapshot, APP, Leave(approved=False), now)
+            return _decoy(ports, seat, kind, now), None
+        wanted = Wanted(kind, None, TotpParameters(), None)
+        change, enrolled = await begin_factor(ports, seat.caller, seat.snapshot, wanted, Leave(approved=False), now)
         return _with(change, seat.note(**{BEGUN: enrolled.id})), None
 
     await move(ports, visit, decide)
 
 
-async def finish_setup(ports: Ports, visit: Visit, code: str) -> SetUp:
-    """Turn the factor on by a code of it, and approve the sign-in with what that proved.
+async def finish_setup(ports: Ports, visit: Visit, code: str | None) -> SetUp:
+    """Turn the factor on by a code of it, and approve the sign-in with what that proved. ``code`` is None where the
+    person answered on the phone that is being paired.
 
     Wrong codes count as they do for any sign-in: the fifth ends it. Raises ``Elsewhere``,
     ``Conflict``.
@@ -80,6 +84,7 @@ async def finish_setup(ports: Ports, visit: Visit, code: str) -> SetUp:
         if factor_id is None:
             raise Conflict("Nothing is being set up.", code="not_begun")
         if seat.snapshot.user is None:
+            _require_answered(seat, code)
             return _refused(ports, seat, (), "wrong_code", now), SetUp("wrong_code")
         change, told = await complete_factor(ports, seat.caller, seat.snapshot, factor_id, code, now)
         if isinstance(told, ActivatedFactor):
@@ -118,9 +123,20 @@ def _require_setup(seat: Seat, now: int) -> None:
         raise Conflict("This sign-in asks for no set-up.", code="not_enrolling")
 
 
-def _decoy(ports: Ports, seat: Seat, now: int) -> Change:
-    secret = keep(ports, seat.authentication.user_id, DECOY, ports.entropy.bytes(SECRET_BYTES))
-    note = seat.note(**{BEGUN: ports.new_id(FACTOR, now), DECOY: secret})
+def _require_answered(seat: Seat, code: str | None) -> None:
+    """Nobody's phone never answers."""
+    if DECOY_PHONE in seat.ticket.data:
+        raise Conflict("The number was not typed on the phone yet.", code="pairing_unfinished")
+    if code is None:
+        raise Invalid.field("/code", "required", "Send the code that the person typed.")
+
+
+def _decoy(ports: Ports, seat: Seat, kind: FactorKind, now: int) -> Change:
+    phone = kind is FactorKind.PUSH
+    name = DECOY_PHONE if phone else DECOY
+    secret = msgspec.json.encode(new_pairing(ports)[1]) if phone else ports.entropy.bytes(SECRET_BYTES)
+    sealed = keep(ports, seat.authentication.user_id, name, secret)
+    note = seat.note(**{BEGUN: ports.new_id(FACTOR, now), name: sealed})
     return Change(root=seat.authentication.root, expected=seat.snapshot.version, puts=(note,))
 
 
@@ -128,6 +144,8 @@ def _settled(ports: Ports, seat: Seat, change: Change, told: ActivatedFactor, no
     factor = next(record for record in change.puts if isinstance(record, Factor))
     state = next(record for record in change.puts if isinstance(record, FactorState))
     evidence = REGISTRY[factor.kind].evidence(factor_id=factor.id, counter=state.counter)
+    if factor.kind is FactorKind.PUSH:
+        evidence = evidence_of(factor, uv=True)
     proved = assess((evidence,), seat.authentication.first_factor)
     note: dict[str, Any] = {ENROLLED: True}
     if told.backup_codes is not None:
@@ -139,7 +157,7 @@ def _settled(ports: Ports, seat: Seat, change: Change, told: ActivatedFactor, no
     event = answer_event(ports, seat.caller, seat.snapshot.user, settled, Judged(factor=factor, evidence=evidence), now)
     return msgspec.structs.replace(
         change,
-        puts=(*change.puts, settled, seen_network(settled, now)),
+        puts=(*change.puts, settled, *seen_network(settled, now)),
         events=(*change.events, event),
     )
 

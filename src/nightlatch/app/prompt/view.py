@@ -13,8 +13,10 @@ from nightlatch.app.deciding import active_factors, offered, usable
 from nightlatch.app.factors.enroll import enrollment_of
 from nightlatch.app.kept import kept
 from nightlatch.app.messages import Enrollment
-from nightlatch.app.prompt.session import BEGUN, CODES, DECOY, ENROLLED, NAME, Seat, Visit, take_seat
+from nightlatch.app.prompt.session import BEGUN, CODES, DECOY, DECOY_PHONE, ENROLLED, NAME, Seat, Visit, take_seat
 from nightlatch.app.prompt.setup import APP, begun
+from nightlatch.app.push.enroll import pairing_enrollment
+from nightlatch.app.push.sealed import PushSecret
 from nightlatch.app.ways import Way, begun_enrollment, way_of
 from nightlatch.domain.errors import NotFound
 from nightlatch.domain.records import (
@@ -138,8 +140,16 @@ def _open_stage(seat: Seat, a: Authentication, now: int) -> Stage:
     return Stage.GRACE if a.skippable and deadline is not None and now < deadline else Stage.START
 
 
+def decoy_pairing(ports: Ports, seat: Seat) -> PushSecret:
+    """The code and number of a phone that is paired for nobody."""
+    sealed = seat.ticket.data[DECOY_PHONE]
+    return msgspec.json.decode(kept(ports, seat.authentication.user_id, DECOY_PHONE, sealed), type=PushSecret)
+
+
 def _decoy_enrollment(ports: Ports, seat: Seat) -> Enrollment:
     user_id, data = seat.authentication.user_id, seat.ticket.data
+    if DECOY_PHONE in data:
+        return pairing_enrollment(ports, decoy_pairing(ports, seat))
     name = kept(ports, user_id, NAME, data[NAME]).decode() if NAME in data else user_id
     nobody = User(id=user_id, username=name, kind=UserKind.PERSON, created_at=0, updated_at=0)
     return enrollment_of(ports, nobody, APP, kept(ports, user_id, DECOY, data[DECOY]))

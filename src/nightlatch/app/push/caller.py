@@ -58,6 +58,7 @@ class NotPaired(Unauthenticated):
     told.
     """
 
+    code = "phone_not_paired"
     detail = "This phone is not paired with this account, or its request was not signed as it must be."
 
     def __init__(self) -> None:
@@ -126,3 +127,8 @@ def phone_key(factor_id: str) -> str:
 def pairing_key(factor_id: str) -> str:
     """What a page that waits for its pairing listens to."""
     return f"factor:{factor_id}"
+
+
+def page_key(challenge_id: str) -> str:
+    """What a page of the person's own that waits for a phone listens to."""
+    return f"challenge:{challenge_id}"

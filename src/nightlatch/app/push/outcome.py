@@ -85,7 +85,7 @@ async def heard_change(ports: Ports, heard: Heard) -> tuple[Change | None, Respo
     settled = settle(ports, a, judged, heard.now, remember=bool(heard.challenge.data.get("remember")))
     left: tuple[Record, ...] = ()
     if settled.status is AuthenticationStatus.APPROVED:
-        left = (seen_network(settled, heard.now),)
+        left = seen_network(settled, heard.now)
     event = answer_event(ports, heard.paired.caller, user, settled, judged, heard.now)
     puts = (*judged.states, *judged.records, *left, settled, heard.used)
     return _change(heard, puts, event), heard.meant

@@ -10,7 +10,7 @@ from nightlatch.app.attempt import wake_key
 from nightlatch.app.context import Ports
 from nightlatch.app.events import make_event
 from nightlatch.app.kernel import Decided
-from nightlatch.app.push.caller import Paired, paired_phone, pairing_key
+from nightlatch.app.push.caller import Paired, page_key, paired_phone, pairing_key
 from nightlatch.app.push.messages import PushResponded, Responded
 from nightlatch.app.push.outcome import Heard, heard_change, pairing_change, portal_change
 from nightlatch.app.push.sealed import number_key
@@ -94,7 +94,7 @@ def woken_by(challenge: Challenge) -> str:
     if challenge.data["purpose"] == "pair":
         return pairing_key(challenge.factor_id)
     if challenge.data["purpose"] == "portal":
-        return f"challenge:{challenge.id}"
+        return page_key(challenge.id)
     return wake_key(challenge.authentication_id)
 
 

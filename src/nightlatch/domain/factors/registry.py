@@ -33,7 +33,16 @@ def _six_to_eight_digits(text: str) -> bool:
 # A backup code proves possession of the list, as NIST SP 800-63B-4 §3.1.2 counts look-up secrets. Its amr is "otp":
 # RFC 8176 has no value for look-up secrets, and each is a password that works one time; "kba" would claim that the
 # person knows it, and "pin" that it unlocks a key.
+# Nothing is typed for push, so no text has its form. Its key is made of software, as far as we can tell: "swk".
 _SPECS = (
+    FactorSpec(
+        kind=FactorKind.PUSH,
+        strength=50,
+        fits=lambda _text: False,
+        amr=("swk",),
+        possession=True,
+        enrollable=True,
+    ),
     FactorSpec(
         kind=FactorKind.TOTP,
         strength=40,

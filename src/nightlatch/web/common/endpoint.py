@@ -18,6 +18,7 @@ from litestar.types import Receive
 
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.messages import Request
+from nightlatch.app.push.caller import Phone
 from nightlatch.domain.errors import Refusal
 from nightlatch.web.common.body import JSON
 from nightlatch.web.common.closing import Closing
@@ -41,6 +42,13 @@ class Call:
     closing: Closing
     public_url: str
     query_string: bytes = b""
+    signed_by: Phone | None = None
+
+    @property
+    def phone(self) -> Phone:
+        """The phone that signed the request; only an endpoint that is ``signed`` has one."""
+        assert self.signed_by is not None, "the endpoint is not signed"
+        return self.signed_by
 
     def header(self, name: str) -> str | None:
         """A header's value, or None."""
@@ -80,8 +88,8 @@ def always(_answer: Any) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """``scope`` None: open to everybody. ``creates``: honors ``Idempotency-Key``; ``secret``:
-    whether an answer holds something that is told once, so that it is never stored. ``refusals``:
+    """``scope`` None: open to everybody, or with ``signed`` to paired phones. ``creates``: honors ``Idempotency-Key``;
+    ``secret``: whether an answer holds something that is told once, so that it is never stored. ``refusals``:
     kinds beyond those that follow from the rest. ``headers``: required ones, each with what it says. ``example``: a body.
     ``foreign``: the query is somebody else's to shape, and left to the handler as it came.
     """
@@ -101,6 +109,7 @@ class Endpoint:
     offers: tuple[str, ...] = (JSON,)
     body_limit: int | None = None
     creates: bool = False
+    signed: bool = False
     foreign: bool = False
     secret: Callable[[Any], bool] = _never
     refusals: tuple[type[Refusal], ...] = ()

@@ -34,6 +34,12 @@ ERROR_CODES: dict[str, ErrorCode] = {
         "Send the header `Authorization: Bearer nlk_…` with a key that was not revoked. "
         "`nightlatch app list` shows the applications, `nightlatch app rotate` makes a new key.",
     ),
+    "phone_not_paired": ErrorCode(
+        401,
+        "No paired phone signed this",
+        "The factor was removed, its owner may not sign in, or the request was not signed as the push protocol says, "
+        "within a minute, once. A phone that lost its account pairs anew.",
+    ),
     "forbidden": ErrorCode(403, "This is not allowed", "The caller is known and may not do this. `detail` says why."),
     "missing_scope": ErrorCode(
         403,
@@ -92,6 +98,9 @@ ERROR_CODES: dict[str, ErrorCode] = {
     ),
     "pairing_failed": ErrorCode(
         409, "The pairing is over", "Another number was typed on the phone, or its owner said no. Begin a new factor."
+    ),
+    "not_approved": ErrorCode(
+        409, "The phone has not approved this", "Ask the phone again, or offer the person another way."
     ),
     "push_locked": ErrorCode(
         409,

@@ -181,9 +181,9 @@ def _headers_of(refusal: Refusal) -> dict[str, str]:
 
 
 def _challenge_of(refusal: Unauthenticated) -> str:
-    """RFC 6750 §3: no error code for who sent no key at all."""
-    error = refusal.extra.get("error")
-    return f'Bearer realm="nightlatch", error="{error}"' if error else 'Bearer realm="nightlatch"'
+    """RFC 6750 §3: no error code for who sent no key at all. Phones sign, and have a scheme of their own."""
+    scheme, error = refusal.extra.get("scheme", "Bearer"), refusal.extra.get("error")
+    return f'{scheme} realm="nightlatch", error="{error}"' if error else f'{scheme} realm="nightlatch"'
 
 
 def as_object(problem: Problem) -> dict[str, Any]:

@@ -18,6 +18,7 @@ EXAMPLES = {
     "user": "maya",
     "factor": f"fac_{ID_BODY}",
     "authentication": f"atn_{ID_BODY}",
+    "challenge": f"chl_{ID_BODY}",
     "device": f"dev_{ID_BODY}",
     "version": "1",
 }

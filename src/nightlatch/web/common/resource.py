@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from nightlatch.app.context import Caller, Ports
 from nightlatch.app.idempotency import Made, once
 from nightlatch.domain.crypto.sealing import SealBroken
 from nightlatch.domain.errors import NotFound, Refusal
-from nightlatch.web.common.authorization import caller_of, check_scope
+from nightlatch.web.common.authorization import caller_of, check_scope, signer_of
 from nightlatch.web.common.body import JSON, Disconnected, check_media_type, media_type_of, read_body
 from nightlatch.web.common.closing import Closing
 from nightlatch.web.common.endpoint import Call, Endpoint, Reply, Text
@@ -78,10 +79,14 @@ class Resource:
         raw = b""
         if endpoint.body is not None:
             raw = await read_body(headers, receive, endpoint.body_limit or self._settings.body_limit)
+        if endpoint.signed:
+            signature = headers.get(b"authorization")
+            phone = await signer_of(self._ports, signature, method=method, path=scope["path"], body=raw)
+            call = replace(call, signed_by=phone)
+        if endpoint.body is not None:
             body = _body_of(endpoint, headers, raw)
             if endpoint.takes_body:
                 arguments["body"] = body
-
         if not endpoint.creates or b"idempotency-key" not in headers:
             return rendered(endpoint, await endpoint.handler(call, **arguments))
         return await _answered_once(endpoint, call, f"{method} {scope['path']}", raw, arguments)
