@@ -52,13 +52,11 @@ def approved(
     )
 
 
-def seen_network(authentication: Authentication, now: int) -> SeenNetwork:
-    """Remember where a factor was proved."""
-    return SeenNetwork(
-        user_id=authentication.user_id,
-        network=network_of(authentication.ip),
-        last_at=now,
-    )
+def seen_network(authentication: Authentication, now: int) -> tuple[SeenNetwork, ...]:
+    """Remember where a factor was proved; nothing where the browser was in another network than the application told."""
+    if any(reason["code"] == ADDRESS_MISMATCH.code for reason in authentication.reasons):
+        return ()
+    return (SeenNetwork(user_id=authentication.user_id, network=network_of(authentication.ip), last_at=now),)
 
 
 def next_device(ports: Ports, authentication: Authentication, device: Device | None, now: int) -> tuple[str, Device]:
@@ -103,14 +101,9 @@ def trace(
     if authentication.return_url is None:
         token, kept = next_device(ports, authentication, device, now)
         puts.append(kept)
-    if authentication.factor_id is not None and not _suspected(authentication):
-        puts.append(seen_network(authentication, now))
+    if authentication.factor_id is not None:
+        puts += seen_network(authentication, now)
     return token, tuple(puts)
-
-
-def _suspected(authentication: Authentication) -> bool:
-    """Whether it was answered from another network than the application told: neither is a place to remember."""
-    return any(reason["code"] == ADDRESS_MISMATCH.code for reason in authentication.reasons)
 
 
 def assertion_of(ports: Ports, authentication: Authentication, user: User | None, now: int) -> str | None:
