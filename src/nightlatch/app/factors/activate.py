@@ -23,7 +23,7 @@ from nightlatch.app.factors.rules import (
 from nightlatch.app.factors.sms import turned_on
 from nightlatch.app.judging import Judged, judge
 from nightlatch.app.kernel import Decided
-from nightlatch.app.messages import ActivatedFactor, Activation
+from nightlatch.app.messages import ActivatedFactor, Activation, Rejection
 from nightlatch.app.push.outcome import judged_pairing
 from nightlatch.app.settling import settle
 from nightlatch.app.step_up import refused
@@ -94,6 +94,12 @@ async def _judged(ports: Ports, snapshot: Snapshot, factor: Factor, code: str | 
     if code is None:
         raise Invalid.field("/code", "required", "Send the code that the person typed.")
     return await judge(ports, snapshot, (factor,), code, factor_id=factor.id, lane=Lane.OTHER, now=now)
+
+
+def rejection_of(refusal: Invalid) -> Rejection:
+    """Why a code turned nothing on, as pages tell it."""
+    code = refusal.fields[0].code if refusal.fields else ""
+    return "replayed" if code == "replayed" else "expired" if code == "expired" else "wrong_code"
 
 
 def _failed(

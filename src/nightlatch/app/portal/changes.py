@@ -6,7 +6,7 @@ import msgspec
 
 from nightlatch.app.context import Ports
 from nightlatch.app.devices import revoked_all
-from nightlatch.app.factors.activate import complete_factor
+from nightlatch.app.factors.activate import complete_factor, rejection_of
 from nightlatch.app.factors.backup_codes import replace_codes
 from nightlatch.app.factors.change import change_label
 from nightlatch.app.factors.enroll import Wanted, begin_factor
@@ -72,8 +72,7 @@ async def turn_on(ports: Ports, token: str | None, code: str | None, label: str)
             return change, TurnedOn(rejection="throttled")
         if not isinstance(told, Invalid):
             return change, told
-        replayed = bool(told.fields) and told.fields[0].code == "replayed"
-        return change, TurnedOn(rejection="replayed" if replayed else "wrong_code")
+        return change, TurnedOn(rejection=rejection_of(told))
 
     answer = await move(ports, token, decide)
     if isinstance(answer, Refusal):

@@ -8,13 +8,14 @@ import msgspec
 
 from nightlatch.app.context import Ports
 from nightlatch.app.events import make_event
+from nightlatch.app.factors.rules import may_add
 from nightlatch.app.factors.sms import begin_number, enrolling_code, text_again
 from nightlatch.app.kernel import Decided
 from nightlatch.app.portal.changes import begun_factor
 from nightlatch.app.portal.prove import proving_factors
 from nightlatch.app.portal.session import BEGUN, Room, move
-from nightlatch.app.texting import TEXTS, Occasion, Permission, sent_code, text_code
 from nightlatch.app.text_view import TextView, view_text
+from nightlatch.app.texting import TEXTS, Occasion, Permission, sent_code, text_code
 from nightlatch.domain.errors import Conflict, Invalid, NotFound
 from nightlatch.domain.factors import sms
 from nightlatch.domain.factors.base import FactorKind
@@ -47,6 +48,11 @@ async def view_proof(ports: Ports, room: Room, factor_id: str) -> TextView | Non
     if factor is None:
         return None
     return await view_text(ports, sent_code(room.snapshot, factor)[0])
+
+
+async def may_text(ports: Ports, room: Room) -> bool:
+    """Whether this person may set a number up, as far as policy says."""
+    return may_add(await ports.policies.current(), room.snapshot, FactorKind.SMS)
 
 
 async def begin_text_number(ports: Ports, token: str | None, text: str) -> None:

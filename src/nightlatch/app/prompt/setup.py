@@ -15,7 +15,7 @@ from nightlatch.app.approving import approved, seen_network
 from nightlatch.app.attempt import require_open
 from nightlatch.app.context import Ports
 from nightlatch.app.deciding import active_factors
-from nightlatch.app.factors.activate import complete_factor
+from nightlatch.app.factors.activate import complete_factor, rejection_of
 from nightlatch.app.factors.enroll import Wanted, begin_factor
 from nightlatch.app.factors.rules import alive, require_no_confirmation
 from nightlatch.app.judging import Judged
@@ -172,10 +172,8 @@ def _refused(ports: Ports, seat: Seat, states: tuple[Record, ...], reason: Rejec
 
 
 def _reason(refusal: Refusal) -> Rejection:
-    if isinstance(refusal, Invalid) and refusal.fields and refusal.fields[0].code == "replayed":
-        return "replayed"
     if isinstance(refusal, Invalid):
-        return "wrong_code"
+        return rejection_of(refusal)
     raise refusal
 
 

@@ -6,8 +6,8 @@ from nightlatch.app.challenge import begin_challenge
 from nightlatch.app.context import Ports
 from nightlatch.app.kernel import Decided
 from nightlatch.app.prompt.session import Seat, Visit, move, take_seat
-from nightlatch.app.texting import Permission, challenge_of, code_of
 from nightlatch.app.text_view import TextView, view_text
+from nightlatch.app.texting import Permission, challenge_of, code_of
 
 
 async def send_text(ports: Ports, visit: Visit, factor_id: str) -> None:

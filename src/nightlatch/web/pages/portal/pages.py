@@ -7,14 +7,17 @@ from typing import Any
 
 from nightlatch.app.portal.prove import prove, proving_ways
 from nightlatch.app.portal.session import SESSION_LIFE, LinkDead, enter, redeem_link, sign_out
+from nightlatch.app.portal.text import may_text, view_proof
 from nightlatch.app.portal.view import BrowserSeen, view_codes, view_portal
 from nightlatch.app.tickets import TOKEN_BYTES
 from nightlatch.domain.agents import browser_words
 from nightlatch.domain.crypto.tokens import ticket_token
 from nightlatch.domain.errors import NotFound
+from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.time import SECOND
 from nightlatch.web.pages.portal.words import SAID, sign_in_item, way_item
 from nightlatch.web.pages.shared.pages import Page, PageRequest, PageRoutes, csrf_token, go
+from nightlatch.web.pages.shared.texts import text_notice
 from nightlatch.web.pages.shared.words import refusal_words, shown
 
 routes = PageRoutes()
@@ -52,6 +55,7 @@ async def home(request: PageRequest) -> Page:
         request,
         "portal/home.html",
         view=view,
+        may_text=await may_text(request.ports, room),
         said=SAID.get(request.query.get("said", "")),
         locked=bool(view.ways) and view.changes_until is None,
         ways=[way_item(kept) for kept in view.ways],
@@ -78,13 +82,17 @@ async def proof(request: PageRequest) -> Page:
         return go(HOME)
     wanted = request.query.get("way")
     way = next((way for way in ways if way.id == wanted), ways[0])
-    return screen(
-        request,
-        "portal/prove.html",
-        way=shown(way),
-        others=[shown(other) for other in ways if other.id != way.id],
-        error=refusal_words(request.query.get("said"), way.kind),
-    )
+    said = request.query.get("said")
+    values: dict[str, Any] = {
+        "way": shown(way),
+        "others": [shown(other) for other in ways if other.id != way.id],
+        "error": refusal_words(said, way.kind),
+    }
+    if way.kind is not FactorKind.SMS:
+        return screen(request, "portal/prove.html", **values)
+    text = await view_proof(request.ports, room, way.id)
+    notice = text_notice(said)
+    return screen(request, "portal/prove_text.html", text=text, not_sent=said == "not_sent", notice=notice, **values)
 
 
 @routes.post("/portal/prove")

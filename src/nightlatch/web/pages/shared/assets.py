@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-AREAS = ("shared", "prompt", "portal", "demo", "docs")
+AREAS = ("shared", "prompt", "portal", "authenticator", "demo", "docs")
 
 _TYPES = {
     "css": "text/css; charset=utf-8",

@@ -24,11 +24,13 @@ BAD_NUMBER = "Write the number with its country, such as +49 151 12345678."
 NOT_TEXTABLE = "Texts can't be sent to a number of this kind. Use a mobile number."
 NUMBER_KNOWN = "This number is set up already."
 WAIT = "A text is on its way. Wait a moment before you ask for another."
+TOO_MANY = "That can't be set up now. Wait ten minutes and try again."
 ENOUGH = "That was the last text for now. Use another way, or start again."
 
 _WAYS = {
     FactorKind.TOTP: "Code from your app",
     FactorKind.HOTP: "Code from your key fob",
+    FactorKind.PUSH: "Approve on your phone",
     FactorKind.SMS: "Code by text",
     FactorKind.BACKUP_CODES: "Backup code",
 }
@@ -59,7 +61,7 @@ class WayShown:
 
 def shown(way: Way) -> WayShown:
     """A way in words."""
-    detail = way.label
+    detail = None if way.kind is FactorKind.PUSH else way.label
     if way.codes_left is not None:
         detail = "1 code left" if way.codes_left == 1 else f"{way.codes_left} codes left"
     if way.stopped or way.paused_until is not None:
@@ -67,7 +69,7 @@ def shown(way: Way) -> WayShown:
     return WayShown(
         id=way.id,
         kind=way.kind.value,
-        words=f"Text to the number {way.hint}" if way.kind is FactorKind.SMS else way_words(way.kind),
+        words=_named(way),
         label=way.label,
         detail=detail,
         digits=way.digits,
@@ -75,6 +77,14 @@ def shown(way: Way) -> WayShown:
         stopped=way.stopped,
         hint=way.hint,
     )
+
+
+def _named(way: Way) -> str:
+    if way.kind is FactorKind.SMS:
+        return f"Text to the number {way.hint}"
+    if way.kind is FactorKind.PUSH and (way.label or way.hint):
+        return f"Approve on {way.label or way.hint}"
+    return way_words(way.kind)
 
 
 def way_words(kind: FactorKind) -> str:

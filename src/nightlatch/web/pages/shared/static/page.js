@@ -57,12 +57,13 @@ function clockOf(seconds) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
-function countdown(element) {
+// Counts down to ``data-until``; an event ``ended`` tells that it is there. ``clock`` is the time that counts.
+export function countdown(element, clock = Date.now) {
   const until = Date.parse(element.dataset.until);
   const says = element.parentElement.querySelector("[data-timer-says]");
   let told = Infinity;
   const tick = () => {
-    const left = Math.max(0, Math.ceil((until - Date.now()) / 1000));
+    const left = Math.max(0, Math.ceil((until - clock()) / 1000));
     const words = (text) => element.dataset.words.replace("{}", text);
     element.hidden = false;
     element.textContent = left ? words(clockOf(left)) : element.dataset.then;
@@ -70,7 +71,8 @@ function countdown(element) {
     if (due && says) says.textContent = words(`${due} seconds`);
     if (!left && says && told > 0) says.textContent = element.textContent;
     told = left;
-    if (left) setTimeout(tick, 1000 - (Date.now() % 1000));
+    if (left && element.isConnected) setTimeout(tick, 1000 - (clock() % 1000));
+    if (!left) element.dispatchEvent(new CustomEvent("ended"));
   };
   tick();
 }
@@ -97,6 +99,6 @@ function sendOnce() {
 localTimes();
 copyButtons();
 printButtons();
-document.querySelectorAll("[role=timer][data-until]").forEach(countdown);
+document.querySelectorAll("[role=timer][data-until]").forEach((element) => countdown(element));
 focusHeading();
 sendOnce();
