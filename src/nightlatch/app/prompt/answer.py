@@ -5,6 +5,7 @@ from __future__ import annotations
 from nightlatch.app.answer import Answered, decide_answer
 from nightlatch.app.context import Ports
 from nightlatch.app.kernel import Decided
+from nightlatch.app.prompt.better import nudged
 from nightlatch.app.prompt.session import Seat, Visit, move
 
 
@@ -16,7 +17,7 @@ async def answer_prompt(ports: Ports, visit: Visit, *, factor_id: str, code: str
     """
 
     async def decide(seat: Seat) -> Decided[Answered]:
-        return await decide_answer(
+        change, answered = await decide_answer(
             ports,
             seat.caller,
             seat.snapshot,
@@ -25,5 +26,8 @@ async def answer_prompt(ports: Ports, visit: Visit, *, factor_id: str, code: str
             factor_id=factor_id,
             remember=remember and not seat.peer_differs,
         )
+        if change is not None:
+            change = await nudged(ports, seat, change, answered, ports.clock.now())
+        return change, answered
 
     return await move(ports, visit, decide)

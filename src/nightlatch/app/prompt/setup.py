@@ -17,12 +17,24 @@ from nightlatch.app.context import Ports
 from nightlatch.app.deciding import active_factors
 from nightlatch.app.factors.activate import complete_factor, rejection_of
 from nightlatch.app.factors.enroll import Wanted, begin_factor
-from nightlatch.app.factors.rules import alive, require_no_confirmation
+from nightlatch.app.factors.rules import alive, require_no_confirmation, with_states
 from nightlatch.app.judging import Judged
 from nightlatch.app.kept import keep
 from nightlatch.app.kernel import Decided
 from nightlatch.app.messages import ActivatedFactor, Rejection
-from nightlatch.app.prompt.session import BEGUN, CODES, DECOY, DECOY_PHONE, ENROLLED, Seat, Visit, move
+from nightlatch.app.prompt.better import leave_to_better
+from nightlatch.app.prompt.session import (
+    BEGUN,
+    BETTER,
+    CODES,
+    DECOY,
+    DECOY_PHONE,
+    ENROLLED,
+    NUMBER,
+    Seat,
+    Visit,
+    move,
+)
 from nightlatch.app.push.enroll import new_pairing
 from nightlatch.app.push.outcome import evidence_of
 from nightlatch.app.step_up import Leave
@@ -32,6 +44,7 @@ from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.parameters import TotpParameters
 from nightlatch.domain.factors.registry import REGISTRY
 from nightlatch.domain.factors.seed import SECRET_BYTES
+from nightlatch.domain.factors.sms import CODE_LIFE
 from nightlatch.domain.ids import FACTOR
 from nightlatch.domain.records import Authentication, Factor, FactorState, Record, Ticket
 from nightlatch.ports.store import Change
@@ -55,15 +68,17 @@ async def begin_setup(ports: Ports, visit: Visit, kind: FactorKind = FactorKind.
 
     async def decide(seat: Seat) -> Decided[None]:
         now = ports.clock.now()
-        _require_setup(seat, now)
-        if begun(seat, now):
+        leave = require_setup(seat, now)
+        if begun(seat, now) and not (NUMBER in seat.ticket.data or _other(seat, kind)):
             return None, None
         # Of nobody it is asked as well: what is refused must not tell whether there is such a user (H6).
         require_no_confirmation(await ports.policies.current(), elsewhere=seat.peer_differs)
         if seat.snapshot.user is None:
             return _decoy(ports, seat, kind, now), None
         wanted = Wanted(kind, None, TotpParameters(), None)
-        change, enrolled = await begin_factor(ports, seat.caller, seat.snapshot, wanted, Leave(approved=False), now)
+        change, enrolled = await begin_factor(ports, seat.caller, seat.snapshot, wanted, leave, now)
+        dropped = [record for record in with_states(seat.snapshot, _other(seat, kind)) if record not in change.deletes]
+        change = msgspec.structs.replace(change, deletes=(*change.deletes, *dropped))
         return _with(change, seat.note(**{BEGUN: enrolled.id})), None
 
     await move(ports, visit, decide)
@@ -79,19 +94,23 @@ async def finish_setup(ports: Ports, visit: Visit, code: str | None) -> SetUp:
 
     async def decide(seat: Seat) -> Decided[SetUp]:
         now = ports.clock.now()
-        _require_setup(seat, now)
+        require_setup(seat, now)
         factor_id = seat.ticket.data.get(BEGUN)
         if factor_id is None:
             raise Conflict("Nothing is being set up.", code="not_begun")
         if seat.snapshot.user is None:
             _require_answered(seat, code)
-            return _refused(ports, seat, (), "wrong_code", now), SetUp("wrong_code")
+            reason: Rejection = "expired" if _unsent_expired(seat, now) else "wrong_code"
+            return _refused(ports, seat, (), reason, now), SetUp(reason)
         change, told = await complete_factor(ports, seat.caller, seat.snapshot, factor_id, code, now)
         if isinstance(told, ActivatedFactor):
             return _settled(ports, seat, change, told, now), SetUp()
         if isinstance(told, Throttled):
             return change, SetUp("throttled", told.retry_after)
         reason = _reason(told)
+        if BETTER in seat.ticket.data:
+            # The sign-in is approved already; the wrong code counts against what is being set up.
+            return change, SetUp(reason)
         return _refused(ports, seat, change.puts, reason, now), SetUp(reason)
 
     return await move(ports, visit, decide)
@@ -117,10 +136,23 @@ def begun(seat: Seat, now: int) -> bool:
     return any(factor.id == factor_id and alive(factor, now) for factor in seat.snapshot.factors)
 
 
-def _require_setup(seat: Seat, now: int) -> None:
+def require_setup(seat: Seat, now: int) -> Leave:
+    """On whose word something is set up here: a first way needs none, something better its owner's proof.
+
+    Raises ``Conflict`` where this sign-in asks for no set-up.
+    """
+    if BETTER in seat.ticket.data:
+        return leave_to_better(seat, now)
     require_open(seat.authentication, now)
     if seat.authentication.decision != "enroll" or active_factors(seat.snapshot):
         raise Conflict("This sign-in asks for no set-up.", code="not_enrolling")
+    return Leave(approved=False)
+
+
+def _other(seat: Seat, kind: FactorKind) -> list[Factor]:
+    """What of another kind was begun here and not finished."""
+    factor_id = seat.ticket.data.get(BEGUN)
+    return [f for f in seat.snapshot.factors if f.id == factor_id and f.activated_at is None and f.kind is not kind]
 
 
 def _require_answered(seat: Seat, code: str | None) -> None:
@@ -131,12 +163,18 @@ def _require_answered(seat: Seat, code: str | None) -> None:
         raise Invalid.field("/code", "required", "Send the code that the person typed.")
 
 
+def _unsent_expired(seat: Seat, now: int) -> bool:
+    """Whether a code that nobody was sent would be too old by now."""
+    unsent = seat.ticket.data.get(NUMBER)
+    return unsent is not None and not 0 <= now - int(unsent["sent_at"]) < CODE_LIFE
+
+
 def _decoy(ports: Ports, seat: Seat, kind: FactorKind, now: int) -> Change:
     phone = kind is FactorKind.PUSH
     name = DECOY_PHONE if phone else DECOY
     secret = msgspec.json.encode(new_pairing(ports)[1]) if phone else ports.entropy.bytes(SECRET_BYTES)
     sealed = keep(ports, seat.authentication.user_id, name, secret)
-    note = seat.note(**{BEGUN: ports.new_id(FACTOR, now), name: sealed})
+    note = seat.note(**{BEGUN: ports.new_id(FACTOR, now), NUMBER: None, name: sealed})
     return Change(root=seat.authentication.root, expected=seat.snapshot.version, puts=(note,))
 
 

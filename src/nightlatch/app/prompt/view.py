@@ -13,12 +13,25 @@ from nightlatch.app.deciding import active_factors, offered, usable
 from nightlatch.app.factors.enroll import enrollment_of
 from nightlatch.app.kept import kept
 from nightlatch.app.messages import Enrollment
-from nightlatch.app.prompt.session import BEGUN, CODES, DECOY, DECOY_PHONE, ENROLLED, NAME, Seat, Visit, take_seat
+from nightlatch.app.prompt.number import is_number, may_text
+from nightlatch.app.prompt.session import (
+    BEGUN,
+    BETTER,
+    CODES,
+    DECOY,
+    DECOY_PHONE,
+    ENROLLED,
+    NAME,
+    Seat,
+    Visit,
+    take_seat,
+)
 from nightlatch.app.prompt.setup import APP, begun
 from nightlatch.app.push.enroll import pairing_enrollment
 from nightlatch.app.push.sealed import PushSecret
 from nightlatch.app.ways import Way, begun_enrollment, way_of
 from nightlatch.domain.errors import NotFound
+from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.records import (
     Authentication,
     AuthenticationStatus,
@@ -35,6 +48,8 @@ class Stage(StrEnum):
     GRACE = "grace"
     START = "start"
     SETUP = "setup"
+    NUMBER = "number"
+    BETTER = "better"
     BACKUP_CODES = "backup_codes"
     ALL_SET = "all_set"
     LEAVE = "leave"
@@ -45,7 +60,9 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptView:
-    """Instants and durations in µs. ``remember_for`` is None where nothing may be remembered."""
+    """Instants and durations in µs. ``remember_for`` is None where nothing may be remembered.
+    ``may_text``: a number may be set up here; ``by_text``: a text proved this sign-in.
+    """
 
     stage: Stage
     authentication_id: str
@@ -58,6 +75,8 @@ class PromptView:
     grace_ends_at: int | None = None
     reason: str | None = None
     skipped: bool = False
+    may_text: bool = False
+    by_text: bool = False
 
 
 async def view_prompt(ports: Ports, visit: Visit) -> PromptView:
@@ -80,6 +99,8 @@ async def view_prompt(ports: Ports, visit: Visit) -> PromptView:
         grace_ends_at=a.grace_ends_at,
         reason=a.status_reason,
         skipped=a.status is AuthenticationStatus.APPROVED and a.factor_id is None,
+        may_text=may_text(seat),
+        by_text=any(f.id == a.factor_id and f.kind is FactorKind.SMS for f in seat.snapshot.factors),
     )
 
 
@@ -122,7 +143,11 @@ def _stage(seat: Seat, now: int) -> Stage:
     if status is AuthenticationStatus.APPROVED:
         if CODES in seat.ticket.data:
             return Stage.BACKUP_CODES
-        return Stage.ALL_SET if ENROLLED in seat.ticket.data else Stage.LEAVE
+        if ENROLLED in seat.ticket.data:
+            return Stage.ALL_SET
+        if BETTER in seat.ticket.data:
+            return Stage.SETUP if begun(seat, now) else Stage.BETTER
+        return Stage.LEAVE
     if status is AuthenticationStatus.EXPIRED:
         return Stage.EXPIRED
     return Stage.REFUSED if a.decision == "deny" else Stage.OVER
@@ -135,7 +160,7 @@ def _open_stage(seat: Seat, a: Authentication, now: int) -> Stage:
     if a.decision != "enroll" or active_factors(seat.snapshot):
         return Stage.REFUSED
     if begun(seat, now):
-        return Stage.SETUP
+        return Stage.NUMBER if is_number(seat) else Stage.SETUP
     deadline = a.grace_ends_at
     return Stage.GRACE if a.skippable and deadline is not None and now < deadline else Stage.START
 

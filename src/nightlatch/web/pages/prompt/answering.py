@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nightlatch.app.prompt.answer import answer_prompt
 from nightlatch.app.prompt.session import Visit
+from nightlatch.app.prompt.view import Stage, view_prompt
 from nightlatch.domain.errors import Conflict, Throttled
 from nightlatch.domain.records import AuthenticationStatus
 from nightlatch.web.pages.prompt.pages import MAX_CODE, base_of, depart
@@ -33,7 +34,10 @@ async def answer(request: PageRequest) -> Page:
     except Throttled:
         return again(visit, way_id, "busy")
     if answered.approved:
-        return await depart(request, visit, remembered_way(request, way_id))
+        cookie = remembered_way(request, way_id)
+        if (await view_prompt(request.ports, visit)).stage is Stage.BETTER:
+            return go(base_of(visit), cookie)
+        return await depart(request, visit, cookie)
     if answered.authentication.status is not AuthenticationStatus.PENDING:
         return go(base_of(visit))
     return again(visit, way_id, answered.judged.rejection)

@@ -6,9 +6,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from nightlatch.app.prompt.leave import cancel_prompt, leave_prompt, skip_setup
+from nightlatch.app.prompt.number import view_prompt_number
 from nightlatch.app.prompt.open import open_prompt
+from nightlatch.app.prompt.push import view_pairing, view_push
 from nightlatch.app.prompt.session import Visit
 from nightlatch.app.prompt.setup import begin_setup, codes_saved, finish_setup
+from nightlatch.app.prompt.stop import stop_setup
 from nightlatch.app.prompt.text import view_sent
 from nightlatch.app.prompt.view import (
     PromptView,
@@ -79,11 +82,13 @@ async def help_(request: PageRequest) -> Page:
 
 @routes.post("/prompt/{authentication}/setup")
 async def setup(request: PageRequest) -> Page:
-    """Begin to set up an app."""
+    """Begin to set up an app, or a phone; ``anew`` drops what was begun before."""
     visit = visit_of(request)
-    await request.form(visit.secret)
+    form = await request.form(visit.secret)
+    if form.get("anew") == "yes":
+        await stop_setup(request.ports, visit)
     try:
-        await begin_setup(request.ports, visit)
+        await begin_setup(request.ports, visit, FactorKind.PUSH if form.get("kind") == "phone" else FactorKind.TOTP)
     except Conflict as conflict:
         if conflict.code == "confirmation_required":
             raise
@@ -171,9 +176,15 @@ async def shown_stage(request: PageRequest, visit: Visit, view: PromptView) -> P
     if view.stage is Stage.CHALLENGE:
         return await code_page(request, visit, view, first_way(request, view.ways))
     if view.stage is Stage.SETUP:
+        pairing = await view_pairing(request.ports, visit)
+        if pairing is not None:
+            return screen(request, visit, view, "prompt/setup_phone.html", pairing=pairing)
         enrollment = await view_enrollment(request.ports, visit)
+        may_push = FactorKind.PUSH in view.allowed_kinds
         error = refusal_words(said, FactorKind.TOTP)
-        return screen(request, visit, view, "prompt/setup.html", enrollment=enrollment, error=error)
+        return screen(request, visit, view, "prompt/setup.html", enrollment=enrollment, error=error, may_push=may_push)
+    if view.stage is Stage.NUMBER:
+        return await number_page(request, visit, view)
     if view.stage is Stage.BACKUP_CODES:
         codes = await view_codes(request.ports, visit)
         error = NOT_SAVED if said == "not_saved" else None
@@ -187,7 +198,17 @@ async def shown_stage(request: PageRequest, visit: Visit, view: PromptView) -> P
     return screen(request, visit, view, _PLAIN[view.stage])
 
 
+async def number_page(request: PageRequest, visit: Visit, view: PromptView) -> Page:
+    """The field for the code that turns a number on."""
+    said = request.query.get("said")
+    hint, text = await view_prompt_number(request.ports, visit) or ("", None)
+    error = refusal_words("busy" if said == "throttled" else said, FactorKind.SMS)
+    told = {"hint": hint, "text": text, "not_sent": said == "not_sent", "notice": text_notice(said)}
+    return screen(request, visit, view, "prompt/number_code.html", error=error, **told)
+
+
 _PLAIN = {
+    Stage.BETTER: "prompt/better.html",
     Stage.START: "prompt/start.html",
     Stage.GRACE: "prompt/start.html",
     Stage.ALL_SET: "prompt/all_set.html",
@@ -203,6 +224,8 @@ async def code_page(request: PageRequest, visit: Visit, view: PromptView, way: W
     said = request.query.get("said")
     error = refusal_words(said, way.kind)
     remember = days(view.remember_for) if view.remember_for and view.login else None
+    if way.kind is FactorKind.PUSH:
+        return await push_page(request, visit, view, way, remember)
     if way.kind is FactorKind.SMS:
         text = await view_sent(request.ports, visit, way.id)
         told = {"text": text, "not_sent": said == "not_sent", "notice": text_notice(said)}
@@ -213,6 +236,15 @@ async def code_page(request: PageRequest, visit: Visit, view: PromptView, way: W
     return screen(
         request, visit, view, "prompt/code.html", way=shown(way), error=error, remember_days=remember, several=several
     )
+
+
+async def push_page(request: PageRequest, visit: Visit, view: PromptView, way: Way, remember: int | None) -> Page:
+    """Before a phone is asked; while it is, the page with the number."""
+    push = await view_push(request.ports, visit)
+    said = request.query.get("said")
+    if said is None and push is not None and push.factor_id == way.id and push.state == "waiting":
+        return go(f"{base_of(visit)}/push")
+    return screen(request, visit, view, "prompt/push_ask.html", way=shown(way), remember_days=remember, said=said)
 
 
 def screen(request: PageRequest, visit: Visit, view: PromptView, name: str, **values: Any) -> Page:
@@ -227,6 +259,8 @@ def screen(request: PageRequest, visit: Visit, view: PromptView, name: str, **va
         org=request.site.settings.brand.name,
         ways=[shown(way) for way in view.ways],
         other_ways=len(view.ways) > 1,
+        may_text=view.may_text,
+        by_text=view.by_text,
         **values,
     )
 
