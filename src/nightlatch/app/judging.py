@@ -217,7 +217,7 @@ def _unlocked(snapshot: Snapshot, proved: Factor) -> tuple[Factor, ...]:
     if proved.kind is FactorKind.PUSH:
         return ()
     return tuple(
-        replace(factor, public=push.unlocked(push.state_of(factor.public)).public())
+        msgspec.structs.replace(factor, public=push.unlocked(push.state_of(factor.public)).public())
         for factor in snapshot.factors
         if factor.kind is FactorKind.PUSH and push.state_of(factor.public).locked
     )

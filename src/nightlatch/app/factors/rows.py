@@ -17,7 +17,7 @@ from nightlatch.domain.factors.push_protocol import base64url
 from nightlatch.domain.records import Factor
 
 # Of the public fields, what decides whose answer counts and for how much.
-_COVERED = ("jwk", "uv")
+_COVERED = ("jwk", "uv", "pairing")
 
 
 def with_mac(ports: Ports, factor: Factor) -> Factor:

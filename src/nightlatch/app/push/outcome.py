@@ -131,12 +131,12 @@ def judged_pairing(ports: Ports, snapshot: Snapshot, factor: Factor, now: int) -
     state = push.state_of(factor.public)
     if state.pairing == "failed":
         raise Conflict("The number was not typed right on the phone. Begin a new one.", code="pairing_failed")
+    if state.pairing != "answered":
+        raise Conflict("The number was not typed on the phone yet.", code="pairing_unfinished")
     try:
         check_mac(ports, factor)
     except MacBroken:
         raise Unreadable from None
-    if state.pairing != "answered":
-        raise Conflict("The number was not typed on the phone yet.", code="pairing_unfinished")
     counted = snapshot.states.get(factor.id) or FactorState(factor_id=factor.id, user_id=factor.user_id)
     return accepted(snapshot, factor, counted, counted.counter, evidence_of(factor, uv=state.uv), now)
 

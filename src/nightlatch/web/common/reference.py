@@ -20,6 +20,7 @@ EXAMPLES = {
     "authentication": f"atn_{ID_BODY}",
     "challenge": f"chl_{ID_BODY}",
     "device": f"dev_{ID_BODY}",
+    "gateway": "twilio",
     "version": "1",
 }
 KEY_VARIABLE = "API_KEY"
