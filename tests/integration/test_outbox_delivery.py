@@ -31,19 +31,6 @@ CODE = "602931"
 ATTEMPT = "atn_019b2dcd7c007000800000000000000a"
 
 
-class Veto:
-    """Somebody who objects, or not."""
-
-    def __init__(self, objection: str | None) -> None:
-        self.objects = objection
-        self.asked: list[str] = []
-
-    async def objection(self, number: str) -> str | None:
-        """What it says of this number."""
-        self.asked.append(number)
-        return self.objects
-
-
 class Mails:
     """A mail server that takes everything."""
 
@@ -328,21 +315,6 @@ async def test_a_route_names_its_gateways(post: Post) -> None:
     await post.round(post.dispatcher(routes=routes))
     assert post.first.tried == 0
     assert not_sent(await post.stand(message))
-
-
-@pytest.mark.requirement("S8")
-async def test_a_veto_is_heard_before_anything_is_sent(post: Post) -> None:
-    """And its reason is kept."""
-    (message,) = await post.queued()
-    veto = Veto("sim_swapped")
-    await post.round(post.dispatcher(veto=veto))
-    after = await post.stand(message)
-    assert (after.status, after.error, after.sealed) == (MessageStatus.DEAD, "vetoed:sim_swapped", None)
-    assert (veto.asked, post.first.tried) == ([NUMBER], 0)
-    veto.objects = None
-    await post.queued()
-    await post.round(post.dispatcher(veto=veto))
-    assert len(post.first.taken) == 1
 
 
 async def test_what_was_queued_for_nobody_expires(post: Post) -> None:

@@ -21,6 +21,7 @@ from nightlatch.adapters.sql.engine import Database, open_database
 from nightlatch.adapters.sql.outbox import SqlOutbox
 from nightlatch.adapters.sql.sequencer import Sequencer
 from nightlatch.adapters.sql.store import SqlStore
+from nightlatch.adapters.sql.texts import SqlTextRecords
 from nightlatch.adapters.system import SystemEntropy
 from nightlatch.app.answer import answer
 from nightlatch.app.applications.by_key import caller_by_key
@@ -170,6 +171,7 @@ async def open_world(url: str) -> AsyncIterator[World]:
         wakeups=InProcessWakeUps(),
         policies=CachedPolicies(catalog),
         texting=PlainTexting(gateways=True),
+        texts=SqlTextRecords(database),
         site=SITE,
     )
     kept = await make_first_keys(ports, OPERATOR, FreshKeys(kek, entropy))

@@ -8,6 +8,7 @@ from typing import Protocol
 from nightlatch.domain.ids import ENTROPY_BYTES, new_id
 from nightlatch.domain.policy.compiled import CompiledPolicy
 from nightlatch.domain.records import Application
+from nightlatch.domain.sms.prices import Prices
 from nightlatch.ports.catalog import Catalog
 from nightlatch.ports.directory import Directory
 from nightlatch.ports.ephemeral import Ephemeral, WakeUps
@@ -15,6 +16,7 @@ from nightlatch.ports.keys import Sealer, Signer, SlowHasher
 from nightlatch.ports.outbox import Outbox
 from nightlatch.ports.store import Store
 from nightlatch.ports.texting import Texting
+from nightlatch.ports.texts import TextRecords
 from nightlatch.ports.world import Clock, Entropy
 
 
@@ -54,7 +56,9 @@ class Ports:
     wakeups: WakeUps
     policies: Policies
     texting: Texting
+    texts: TextRecords
     site: Site
+    prices: Prices | None = None
 
     def new_id(self, prefix: str, now: int) -> str:
         """A fresh id of this type."""

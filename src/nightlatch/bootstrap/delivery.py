@@ -15,9 +15,10 @@ from nightlatch.app.deliver.dispatch import LAPSED, Dispatcher, Handler
 from nightlatch.app.deliver.mail import MailHandler
 from nightlatch.app.deliver.receipts import settle_receipts
 from nightlatch.app.deliver.sms import SmsHandler
+from nightlatch.app.texts.watch import look_for_pumping
 from nightlatch.domain.records import Channel, OutboxMessage
 from nightlatch.domain.sms.routing import Route
-from nightlatch.domain.time import SECOND
+from nightlatch.domain.time import MINUTE, SECOND
 from nightlatch.ports.delivery import MailTransport, SmsGateway, SmsVeto
 from nightlatch.ports.ephemeral import LocalWakeUps
 from nightlatch.ports.store import Change, Outcome, Snapshot, Store, UserKey
@@ -37,7 +38,7 @@ class Outlets:
         """A handler for each channel that has a way out."""
         handlers: dict[Channel, Handler] = {}
         if self.texts:
-            handlers[Channel.SMS] = SmsHandler(self.texts, clock, routes=self.routes, veto=self.veto)
+            handlers[Channel.SMS] = SmsHandler(self.texts, clock, routes=self.routes)
         if self.mail is not None:
             handlers[Channel.MAIL] = MailHandler(self.mail)
         return handlers
@@ -92,6 +93,7 @@ async def delivering(ports: Ports, outlets: Outlets, wakeups: LocalWakeUps) -> A
     tidying = [
         Periodic("outbox: expiry", dispatcher.lapse, every=SECOND, full=LAPSED),
         Periodic("outbox: receipts", partial(settle_receipts, ports), every=SECOND, full=1),
+        Periodic("texts: pumping", partial(look_for_pumping, ports), every=MINUTE, full=1_000),
     ]
     parts: list[Runner[OutboxMessage] | Periodic] = [*runners, *tidying]
     for part in parts:

@@ -12,6 +12,7 @@ from nightlatch.adapters.cache import CachedCatalog, CachedPolicies, FreshStore,
 from nightlatch.adapters.delivery.texting import PlainTexting
 from nightlatch.adapters.keys import Argon2Hasher, Es256Signer, FreshKeys, KeyEncryptionKey, KeyRing
 from nightlatch.adapters.memory.wakeups import InProcessWakeUps
+from nightlatch.adapters.sql.budgets import SqlBudgets
 from nightlatch.adapters.sql.catalog import SqlCatalog
 from nightlatch.adapters.sql.directory import SqlDirectory
 from nightlatch.adapters.sql.engine import Database, open_database
@@ -19,9 +20,11 @@ from nightlatch.adapters.sql.outbox import SqlOutbox
 from nightlatch.adapters.sql.resealing import SqlResealing
 from nightlatch.adapters.sql.sequencer import Sequencer
 from nightlatch.adapters.sql.store import SqlStore
+from nightlatch.adapters.sql.texts import SqlTextRecords
 from nightlatch.adapters.system import SystemClock, SystemEntropy
 from nightlatch.app.context import Caller, Ports, Site
 from nightlatch.app.keys.make import make_first_keys
+from nightlatch.app.texts.permit import BudgetedTexting
 from nightlatch.bootstrap.background import background
 from nightlatch.bootstrap.delivery import Outlets, WakingStore, delivering
 from nightlatch.bootstrap.errors import explained
@@ -34,6 +37,7 @@ from nightlatch.ports.ephemeral import LocalWakeUps
 from nightlatch.ports.outbox import Outbox
 from nightlatch.ports.rotation import KeyMaker, KeyWrapping, Resealing
 from nightlatch.ports.store import Store
+from nightlatch.ports.texting import Texting
 from nightlatch.ports.world import Clock, Entropy
 
 SYSTEM = Caller("system")
@@ -106,9 +110,24 @@ async def open_everything(
     ):
         ports = replace(opened.ports, outbox=wrap_outbox(opened.ports.outbox))
         ways = await outlets(settings, ports, stack)
-        ports = replace(ports, texting=PlainTexting(gateways=bool(ways.texts)))
+        ports = replace(ports, texting=_texting(settings, opened, ways))
         await stack.enter_async_context(delivering(ports, ways, opened.queued))
         yield replace(opened, ports=ports, outlets=ways)
+
+
+def _texting(settings: Settings, opened: Opened, ways: Outlets) -> Texting:
+    """Texts are permitted where a gateway, no pause, nobody's objection and a budget let them go."""
+    ports = opened.ports
+    return BudgetedTexting(
+        budgets=SqlBudgets(opened.database, ports.clock),
+        records=ports.texts,
+        sealer=ports.sealer,
+        clock=ports.clock,
+        caps=settings.sms.caps,
+        gateways=bool(ways.texts),
+        voip_numbers=settings.sms.voip_numbers,
+        veto=ways.veto,
+    )
 
 
 async def prepare(settings: Settings) -> None:
@@ -210,7 +229,9 @@ async def _ports(
         policies=CachedPolicies(catalog),
         # Beside a server nothing is sent; what serves learns of its gateways when they are open.
         texting=PlainTexting(gateways=False),
+        texts=SqlTextRecords(database),
         site=Site(public_url=settings.public_url, issuer=settings.issuer, organization=settings.brand.name),
+        prices=settings.sms.prices,
     )
 
 

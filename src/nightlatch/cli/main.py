@@ -10,7 +10,7 @@ from typing import NoReturn
 from cyclopts import App
 
 import nightlatch
-from nightlatch.cli import applications, audit, devices, doctor, factors, keys, policies, serving, users
+from nightlatch.cli import applications, audit, devices, doctor, factors, keys, policies, serving, texts, users
 from nightlatch.cli.failures import report
 
 ROOT_HELP = """The second lock: a multi-factor authentication server.
@@ -37,7 +37,7 @@ def root() -> App:
     )
     for command in (serving.serve, serving.demo, doctor.doctor):
         app.command(command, help_epilogue="")  # the examples of all commands are the root's
-    for part in (applications, users, factors, devices, policies, audit, keys):
+    for part in (applications, users, factors, devices, policies, audit, texts, keys):
         app.command(part.commands)
     return app
 

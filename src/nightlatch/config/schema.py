@@ -9,7 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from nightlatch.adapters.delivery.options import GatewayOptions
+from nightlatch.app.texts.caps import Caps, Limits
 from nightlatch.domain.brand import Brand
+from nightlatch.domain.sms.prices import Prices
 from nightlatch.domain.sms.routing import Route
 
 
@@ -45,11 +47,31 @@ class GivenSms(msgspec.Struct, frozen=True, kw_only=True):
         tuple[dict[str, Any], ...],
         Meta(description='tables of gateways (a list of names) for a prefix ("+49") or a country ("DE")'),
     ] = ()
+    caps: Annotated[
+        dict[str, Any],
+        Meta(description="a table: { user = [8, 20], all = [3000, 15000] }, texts in an hour and in a day"),
+    ] = {}
+    voip_numbers: Annotated[bool, Meta(description="true lets numbers that lie on the Internet get codes")] = False
+    price_file: Annotated[
+        str | None, Meta(description="lines of country,price,currency, for the estimates of sms report")
+    ] = None
     veto_url: Annotated[str | None, Meta(description="a service that is asked before each text")] = None
     veto_token: Annotated[
         Annotated[str, Meta(min_length=16)] | None,
         Meta(description="the bearer token that it is sent, from 16 letters"),
     ] = None
+
+
+class GivenCaps(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[sms] caps``: at most so many texts in an hour and in a day, as ``[hour, day]``."""
+
+    user: Limits | None = None
+    number: Limits | None = None
+    block: Limits | None = None
+    prefix: Limits | None = None
+    country: Limits | None = None
+    application: Limits | None = None
+    all: Limits | None = None
 
 
 class GivenSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,13 +110,16 @@ class GivenSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SmsSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How texts leave. Gateways are in the order in which they are tried."""
+    """How texts leave, and how many. Gateways are in the order in which they are tried."""
 
     sender: str | None = None
     gateways: tuple[GatewayOptions, ...] = ()
     routes: tuple[Route, ...] = ()
     veto_url: str | None = None
     veto_token: str | None = None
+    caps: Caps = Caps()
+    voip_numbers: bool = False
+    prices: Prices | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

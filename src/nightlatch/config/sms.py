@@ -10,10 +10,12 @@ import msgspec
 from phonenumbers import SUPPORTED_REGIONS
 
 from nightlatch.adapters.delivery.options import ConsoleOptions, GatewayOptions
+from nightlatch.app.texts.caps import Caps
 from nightlatch.config.gateways import gateways_of
 from nightlatch.config.loopback import is_loopback, unfit
-from nightlatch.config.schema import GivenRoute, GivenSettings, SmsSettings
+from nightlatch.config.schema import GivenCaps, GivenRoute, GivenSettings, SmsSettings
 from nightlatch.config.sources import GATEWAYS, Problem, Sources, nearest
+from nightlatch.domain.sms.prices import BadPrices, Prices, read_prices
 from nightlatch.domain.sms.routing import Route
 
 ROUTES = "sms.routes"
@@ -36,7 +38,48 @@ def sms_of(sources: Sources, given: GivenSettings) -> SmsSettings:
         routes=tuple(routes),
         veto_url=given.sms.veto_url,
         veto_token=given.sms.veto_token,
+        caps=_caps(sources, given),
+        voip_numbers=given.sms.voip_numbers,
+        prices=_prices(sources, given),
     )
+
+
+def _caps(sources: Sources, given: GivenSettings) -> Caps:
+    """The operator's limits in the place of ours."""
+    name = "sms.caps"
+    try:
+        told = msgspec.convert(given.sms.caps, GivenCaps)
+    except msgspec.ValidationError as error:
+        near = next((nearest(key, Caps.__struct_fields__) for key in given.sms.caps if key not in known_caps()), None)
+        sources.problems.append(Problem(sources.where(name), f"{name}: {str(error)[:1].lower()}{str(error)[1:]}", near))
+        return Caps()
+    limits = {key: value for key in known_caps() if (value := getattr(told, key)) is not None}
+    for key, value in limits.items():
+        if not 1 <= value.hour <= value.day:
+            sources.problems.append(
+                Problem(sources.where(name), f"{name}.{key}: at least 1 an hour, and no fewer a day than an hour")
+            )
+    return msgspec.structs.replace(Caps(), **limits)
+
+
+def known_caps() -> tuple[str, ...]:
+    """The names of all caps."""
+    return Caps.__struct_fields__
+
+
+def _prices(sources: Sources, given: GivenSettings) -> Prices | None:
+    name = "sms.price_file"
+    if given.sms.price_file is None:
+        return None
+    path = sources.base_of(name) / given.sms.price_file
+    try:
+        return read_prices(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"{name}: {path} cannot be read ({type(error).__name__})"
+    except BadPrices as error:
+        problem = f"{name}: {path}, {error}"
+    sources.problems.append(Problem(sources.where(name), problem))
+    return None
 
 
 def _route(number: int, raw: dict[str, Any], known: list[str], where: str) -> tuple[Route | None, list[Problem]]:

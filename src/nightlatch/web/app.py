@@ -93,6 +93,7 @@ def build(
         openapi_config=None,
         logging_config=None,
     )
+    app.state.closing = closing  # for the pages, which wait too
     mend_path_parameters(app)
     app.asgi_handler = Edge(app.asgi_handler, SecurityHeaders(settings), metrics, ports.clock, ports.entropy)
     return app

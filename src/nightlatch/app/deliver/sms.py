@@ -10,7 +10,7 @@ from nightlatch.domain.records import OutboxMessage
 from nightlatch.domain.sms import circuit
 from nightlatch.domain.sms.circuit import Circuit, CircuitState
 from nightlatch.domain.sms.routing import Route, gateways_for
-from nightlatch.ports.delivery import NotSent, SmsGateway, SmsVeto, Text
+from nightlatch.ports.delivery import NotSent, SmsGateway, Text
 from nightlatch.ports.world import Clock
 
 NO_GATEWAY = "no_gateway"
@@ -30,12 +30,10 @@ class SmsHandler:
         clock: Clock,
         *,
         routes: Sequence[Route] = (),
-        veto: SmsVeto | None = None,
     ) -> None:
         self._gateways = {gateway.name: gateway for gateway in gateways}
         self._clock = clock
         self._routes = routes
-        self._veto = veto
         self._circuits = {gateway.name: Circuit() for gateway in gateways}
 
     def states(self) -> dict[str, CircuitState]:
@@ -46,8 +44,6 @@ class SmsHandler:
     async def __call__(self, message: OutboxMessage, payload: dict[str, Any]) -> Sent:
         """Hand a text to the first gateway that takes it. Raises ``NotSent``."""
         text = Text(id=message.id, to=payload["to"], text=payload["text"], expires_at=message.expires_at)
-        if self._veto is not None and (objection := await self._veto.objection(text.to)) is not None:
-            raise NotSent(f"vetoed:{objection}", permanent=True)
         last = NotSent(NO_GATEWAY)
         for name in gateways_for(self._routes, tuple(self._gateways), text.to, message.route.get("country")):
             if self._clock.now() >= text.expires_at:
