@@ -77,6 +77,7 @@ class PromptView:
     skipped: bool = False
     may_text: bool = False
     by_text: bool = False
+    allowed_kinds: tuple[str, ...] = ()
 
 
 async def view_prompt(ports: Ports, visit: Visit) -> PromptView:
@@ -100,6 +101,7 @@ async def view_prompt(ports: Ports, visit: Visit) -> PromptView:
         reason=a.status_reason,
         skipped=a.status is AuthenticationStatus.APPROVED and a.factor_id is None,
         may_text=may_text(seat),
+        allowed_kinds=a.allowed_kinds,
         by_text=any(f.id == a.factor_id and f.kind is FactorKind.SMS for f in seat.snapshot.factors),
     )
 

@@ -69,4 +69,6 @@ def sign_in_item(one: SignIn) -> SignInItem:
 def _by(kind: FactorKind | None) -> str:
     if kind is None:
         return ""
+    if kind is FactorKind.PUSH:
+        return " on a phone"
     return f" with a {way_words(kind).lower()}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nightlatch.app.attempt import wake_key
 from nightlatch.app.prompt.push import PushView, start_push, view_pairing, view_push
-from nightlatch.app.prompt.session import BEGUN, Visit, take_seat
+from nightlatch.app.prompt.session import BEGUN, take_seat
 from nightlatch.app.prompt.setup import finish_setup
 from nightlatch.app.prompt.stop import stop_setup
 from nightlatch.app.prompt.view import PromptView, Stage, view_prompt
@@ -57,6 +57,7 @@ async def pushed(request: PageRequest) -> Page:
         "prompt/push.html",
         way=shown(way),
         push=push,
+        authenticator=authenticator_address(request),
         remember=request.query.get("remember") == "yes",
     )
 
@@ -111,13 +112,9 @@ async def stop(request: PageRequest) -> Page:
     return go(base_of(visit))
 
 
-async def push_page(request: PageRequest, visit: Visit, view: PromptView, way: Way, remember: int | None) -> Page:
-    """Before a phone is asked; while it is, the page with the number."""
-    push = await view_push(request.ports, visit)
-    said = request.query.get("said")
-    if said is None and push is not None and push.factor_id == way.id and push.state == "waiting":
-        return go(f"{base_of(visit)}/push")
-    return screen(request, visit, view, "prompt/push_ask.html", way=shown(way), remember_days=remember, said=said)
+def authenticator_address(request: PageRequest) -> str:
+    """Where the page is that phones approve on, as people read addresses."""
+    return f"{request.site.settings.public_url.partition('//')[2]}/authenticator"
 
 
 def _phone(view: PromptView, push: PushView | None) -> Way | None:

@@ -12,6 +12,10 @@ def over_words(view: PromptView) -> tuple[str, str]:
         return "Time ran out.", "Nothing was changed. You can start again."
     if view.reason == "too_many_wrong_answers":
         return "Too many wrong codes.", "This sign-in has ended, and nobody got in. You can start again."
+    if view.reason == "denied_on_phone":
+        return "You said no on your phone.", "Nobody was signed in. You can start again."
+    if view.reason == "not_me":
+        return "This was blocked on your phone.", "Nobody was signed in. Was it you after all? Sign in another way."
     if view.reason == "cancelled":
         return "You cancelled.", "Nobody was signed in."
     return "This sign-in has ended.", "You can start again."

@@ -1,0 +1,97 @@
+// A sign-in that waits for this phone: what is asked, yes with the number of the other screen, no, and "that wasn't me".
+
+import { fail, show } from "./screens.js";
+import { now } from "./phone.js";
+import { Refused, answer } from "./server.js";
+
+const JUST_NOW = 45;
+
+// Show what is asked. ``flow.home`` leads back to the list.
+export function question(flow, account, asked) {
+  const application = asked.application?.name ?? account.organization;
+  const kind = { login: "login", portal: "own-page" }[asked.action] ?? "action";
+  const slots = {
+    application,
+    person: account.user.name,
+    organization: account.organization,
+    [kind]: true,
+    place: placeOf(asked),
+    browser: asked.user_agent ?? "",
+    hasBrowser: asked.user_agent,
+    when: whenOf(asked),
+  };
+  show("question", {
+    slots,
+    until: asked.expires_at,
+    ended: () => flow.over("expired", slots),
+    acts: {
+      approve: (form) => {
+        const typed = String(form.get("number")).replace(/[\s\p{Pd}]/gu, "");
+        if (!/^[0-9]{6}$/.test(typed)) return fail("number-form");
+        return send(flow, account, asked, slots, "approve", typed);
+      },
+      no: () => no(flow, account, asked, slots),
+    },
+  });
+  details(asked.action_details);
+}
+
+function no(flow, account, asked, slots) {
+  show("no", {
+    slots,
+    until: asked.expires_at,
+    ended: () => flow.over("expired", slots),
+    acts: {
+      mind: () => send(flow, account, asked, slots, "deny"),
+      block: () => send(flow, account, asked, slots, "not_me"),
+      back: () => question(flow, account, asked),
+    },
+  });
+}
+
+async function send(flow, account, asked, slots, decision, number) {
+  try {
+    const status = await answer(account, asked, decision, number);
+    flow.over(screenOf(status, decision), slots);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (error.status === 401) return flow.gone(account);
+    if (error.status === 404) return flow.over("expired", slots);
+    fail(error.unreachable ? "offline" : "refused");
+  }
+}
+
+function screenOf(status, decision) {
+  if (decision === "not_me" && status === "blocked") return "not_me";
+  return status;
+}
+
+// What is to be confirmed, as the application wrote it: names and values, shown as text and nothing else.
+function details(told) {
+  const box = document.querySelector("[data-details]");
+  const pairs = Object.entries(told ?? {}).filter(([, value]) => ["string", "number", "boolean"].includes(typeof value));
+  box.hidden = !pairs.length;
+  box.replaceChildren(
+    ...pairs.map(([name, value]) => {
+      const row = document.createElement("div");
+      const term = document.createElement("dt");
+      const text = document.createElement("dd");
+      term.textContent = name.replaceAll("_", " ");
+      text.textContent = String(value);
+      row.append(term, text);
+      return row;
+    }),
+  );
+}
+
+function placeOf(asked) {
+  const { city, network } = asked.place ?? {};
+  if (city) return `near ${city}`;
+  // The last part of an address is nobody's business, and a mask says nothing to most.
+  return network ? `from ${network.replace(/\.0\/24$/, ".x").replace(/::\/48$/, ":…")}` : "";
+}
+
+function whenOf(asked) {
+  const ago = Math.round((now() - Date.parse(asked.created_at)) / 1000);
+  return ago < JUST_NOW ? "just now" : "a minute ago";
+}
