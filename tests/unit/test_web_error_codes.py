@@ -14,7 +14,7 @@ from nightlatch.web.common.error_codes import ERROR_CODES
 SOURCE = Path(nightlatch.__file__).parent
 # People's pages have words of their own; what they refuse is no problem document.
 PLACES = ("domain/errors.py", "app", "web/api", "web/common")
-EXCEPT = ("app/prompt", "app/portal/session.py", "app/portal/changes.py")
+EXCEPT = ("app/prompt", *(f"app/portal/{name}.py" for name in ("session", "changes", "push", "text")))
 ABSTRACT = {"refused"}
 
 

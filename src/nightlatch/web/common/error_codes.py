@@ -99,9 +99,6 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "pairing_failed": ErrorCode(
         409, "The pairing is over", "Another number was typed on the phone, or its owner said no. Begin a new factor."
     ),
-    "not_approved": ErrorCode(
-        409, "The phone has not approved this", "Ask the phone again, or offer the person another way."
-    ),
     "push_locked": ErrorCode(
         409,
         "This person's phone is not asked now",
