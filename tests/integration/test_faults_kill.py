@@ -21,8 +21,8 @@ UNDER_LOAD = 60
 @asynccontextmanager
 async def loaded(client: Client) -> AsyncIterator[tuple[Load, Load]]:
     """People with HOTP factors under mixed load, and people with TOTP and backup codes whose codes are sent once."""
-    pressing = list(await asyncio.gather(*(client.with_hotp() for _ in range(10))))
-    typing = list(await asyncio.gather(*(client.with_totp() for _ in range(8))))
+    pressing = list(await asyncio.gather(*(client.with_hotp() for _ in range(6))))
+    typing = list(await asyncio.gather(*(client.with_totp() for _ in range(4))))
     load, once = Load(client, pressing, SEED), Load(client, typing, SEED)
     running = asyncio.create_task(load.run(tasks=16))
     sending = asyncio.gather(*(_send_once(once, person, number) for number, person in enumerate(typing)))

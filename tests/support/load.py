@@ -115,9 +115,9 @@ class Load:
     def _code(self, person: Person, dice: random.Random) -> str:
         """Mostly right; at times wrong, or one that was sent before."""
         chance = dice.random()
-        if chance < 0.15:
+        if chance < 0.2:
             return person.wrong()
-        if chance < 0.25:
+        if chance < 0.3:
             before = [answer.code for answer in self.answers[-200:] if answer.person is person]
             if before:
                 return dice.choice(before)
@@ -204,8 +204,11 @@ def _check_answers(kept: Kept, answers: list[Answer]) -> None:
     judged = kept.judged
     for attempt, counts in told.items():
         assert counts <= judged[attempt], (attempt, counts, judged[attempt])
+    theirs = {answer.person.id for answer in answers}
     untold = 0
     for attempt, counts in judged.items():
+        if kept.attempts[attempt].user_id not in theirs:
+            continue  # of another test on the same server
         counts = Counter({word: count for word, count in counts.items() if word in ("approved", *REFUSED)})
         untold += (counts - told[attempt]).total()
     assert untold <= sum(answer.said == "unknown" for answer in answers)
