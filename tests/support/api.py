@@ -112,10 +112,10 @@ async def open_api(world: World, settings: WebSettings = SETTINGS) -> AsyncItera
 
 
 @asynccontextmanager
-async def serving(app: Litestar) -> AsyncIterator[tuple[str, uvicorn.Server]]:
+async def serving(app: Litestar, *, port: int = 0) -> AsyncIterator[tuple[str, uvicorn.Server]]:
     """A real server in this loop: its address, and itself."""
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_level="warning", proxy_headers=False, timeout_graceful_shutdown=10
+        app, host="127.0.0.1", port=port, log_level="warning", proxy_headers=False, timeout_graceful_shutdown=10
     )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())

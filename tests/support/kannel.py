@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 from tests.support.kept import free_port
 
@@ -40,9 +41,9 @@ class Kannel:
         return f"http://127.0.0.1:{self.port}/cgi-bin/sendsms"
 
     def texts(self) -> list[tuple[str, str, str]]:
-        """What reached the network: sender, number, text as fakesmsc writes it."""
+        """What reached the network: sender, number, text, the parts of a long one each by itself."""
         said = (self.folder / "fakesmsc.log").read_text("utf-8", "replace")
-        return [(sender, number, text) for sender, number, _, text in _GOT.findall(said)]
+        return [(sender, number, _decoded(kind, text)) for sender, number, kind, text in _GOT.findall(said)]
 
     def start(self) -> None:
         """Start it and wait until it serves."""
@@ -122,6 +123,13 @@ def kannel(folder: Path) -> Iterator[Kannel]:
         yield started
     finally:
         started.kill()
+
+
+def _decoded(kind: str, text: str) -> str:
+    """As fakesmsc prints it: plain, or percent-encoded behind the name of its alphabet."""
+    if kind == "ucs-2":
+        return unquote_to_bytes(text.replace("+", " ")).decode("utf-16-be")
+    return unquote_plus(text.partition(" data ")[2]) if kind == "udh" else text
 
 
 def _open(port: int) -> bool:
