@@ -21,9 +21,14 @@ from axe_playwright_python.async_playwright import Axe  # type: ignore[import-un
 from PIL import Image
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
+from nightlatch.adapters.delivery.demo import DemoGateway
+from nightlatch.adapters.memory.wakeups import InProcessWakeUps
+from nightlatch.adapters.sql.outbox import SqlOutbox
 from nightlatch.adapters.system import SystemClock
+from nightlatch.bootstrap.delivery import Outlets, WakingStore, delivering
 from nightlatch.domain.brand import Brand
 from nightlatch.domain.time import SECOND
+from nightlatch.ports.delivery import Accepted, NotSent, Text
 from nightlatch.web.app import build
 from nightlatch.web.pages.routes import page_handlers
 from nightlatch.web.settings import WebSettings
@@ -65,6 +70,7 @@ class Served:
     url: str
     world: World
     clock: MovingClock
+    gateway: HeldGateway
 
 
 @dataclass
@@ -92,9 +98,12 @@ class Screen:
         """Wait until the page says this."""
         await expect(self.page.get_by_text(words).filter(visible=True).first).to_be_visible()
 
-    async def looks_right(self, name: str) -> None:
-        """No fault, nothing for axe-core in either scheme, no sideways scrolling at 400 %; and its pictures."""
-        await self.page.wait_for_load_state("networkidle")
+    async def looks_right(self, name: str, *, waits: bool = False) -> None:
+        """No fault, nothing for axe-core in either scheme, no sideways scrolling at 400 %; and its pictures.
+
+        A page that ``waits`` for news has a request open all the time.
+        """
+        await self.page.wait_for_load_state("load" if waits else "networkidle")
         assert not self.faults, (name, self.faults)
         for shape, size, scheme in SHAPES:
             await self._shape(size, scheme)
@@ -129,6 +138,18 @@ class Screen:
         return str(read[0].text)
 
 
+class HeldGateway(DemoGateway):
+    """The demo's gateway, which a test may hold shut."""
+
+    down = False
+
+    async def send(self, text: Text) -> Accepted:
+        """Show it on the demo's phone, or do not take it."""
+        if self.down:
+            raise NotSent("held_shut")
+        return await super().send(text)
+
+
 @asynccontextmanager
 async def serving_demo(world: World) -> AsyncIterator[Served]:
     """The demo under a clock that runs, and that a test may move ahead."""
@@ -136,19 +157,25 @@ async def serving_demo(world: World) -> AsyncIterator[Served]:
     sock = socket.create_server(("127.0.0.1", 0))
     url = f"http://localhost:{sock.getsockname()[1]}"
     site = replace(world.ports.site, public_url=url, issuer="Meridian")
-    world.ports = replace(world.ports, clock=SystemClock(), site=site)
+    queued, clock = InProcessWakeUps(), SystemClock()
+    outbox = SqlOutbox(world.database, clock, world.ports.entropy)
+    store = WakingStore(world.ports.store, queued)
+    world.ports = replace(world.ports, clock=clock, site=site, store=store, outbox=outbox)
+    gateway = HeldGateway(world.ports.clock)
     settings = WebSettings(public_url=url, demo=True, brand=Brand(name="Meridian", help_phone="+49 30 5550100"))
-    app = build(world.ports, settings, extra_handlers=page_handlers(world.ports, settings))
+    app = build(world.ports, settings, extra_handlers=page_handlers(world.ports, settings, gateway))
     config = uvicorn.Config(app, log_level="warning", proxy_headers=False, timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[sock]))
     try:
-        with time_machine.travel(time.time(), tick=True) as traveller:
-            yield Served(url, world, MovingClock(traveller))
+        async with delivering(world.ports, Outlets(texts=(gateway,)), queued):
+            with time_machine.travel(time.time(), tick=True) as traveller:
+                yield Served(url, world, MovingClock(traveller), gateway)
     finally:
         server.should_exit = True
         with suppress(asyncio.CancelledError):
             await running
+        await outbox.close()
         sock.close()
 
 

@@ -13,6 +13,7 @@ from nightlatch.app.portal.changes import (
     stop_app,
     turn_on,
 )
+from nightlatch.app.portal.push import view_pairing
 from nightlatch.app.portal.session import enter
 from nightlatch.app.portal.view import view_codes, view_enrollment, view_portal
 from nightlatch.domain.errors import Invalid, NotFound, StepUpRequired
@@ -32,6 +33,8 @@ async def begin(request: PageRequest) -> Page:
     """Begin to set up an app."""
     token = session_of(request)
     await request.form(token)
+    if view_pairing(request.ports, await enter(request.ports, token)) is not None:
+        await stop_app(request.ports, token)
     try:
         await begin_app(request.ports, token)
     except StepUpRequired:
@@ -43,6 +46,8 @@ async def begin(request: PageRequest) -> Page:
 async def setup(request: PageRequest) -> Page:
     """The picture to scan."""
     room = await enter(request.ports, session_of(request))
+    if view_pairing(request.ports, room) is not None:
+        return go("/portal/phone")
     enrollment = view_enrollment(request.ports, room)
     if enrollment is None:
         return go(HOME)

@@ -15,8 +15,8 @@ from nightlatch.domain.crypto.tokens import ticket_token
 from nightlatch.domain.errors import NotFound
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.time import SECOND
-from nightlatch.web.pages.portal.words import SAID, sign_in_item, way_item
-from nightlatch.web.pages.shared.pages import Page, PageRequest, PageRoutes, csrf_token, go
+from nightlatch.web.pages.portal.words import SAID, phone_notes, sign_in_item, way_item
+from nightlatch.web.pages.shared.pages import Page, PageRequest, PageRoutes, authenticator_address, csrf_token, go
 from nightlatch.web.pages.shared.texts import text_notice
 from nightlatch.web.pages.shared.words import refusal_words, shown
 
@@ -59,6 +59,8 @@ async def home(request: PageRequest) -> Page:
         said=SAID.get(request.query.get("said", "")),
         locked=bool(view.ways) and view.changes_until is None,
         ways=[way_item(kept) for kept in view.ways],
+        notes=phone_notes(room),
+        authenticator=authenticator_address(request),
         browsers=[_browser_item(browser) for browser in view.browsers],
         sign_ins=[sign_in_item(one) for one in view.sign_ins],
     )
@@ -88,6 +90,8 @@ async def proof(request: PageRequest) -> Page:
         "others": [shown(other) for other in ways if other.id != way.id],
         "error": refusal_words(said, way.kind),
     }
+    if way.kind is FactorKind.PUSH and not way.stopped and way.paused_until is None:
+        return screen(request, "portal/prove_push.html", said=said, **values)
     if way.kind is not FactorKind.SMS:
         return screen(request, "portal/prove.html", **values)
     text = await view_proof(request.ports, room, way.id)

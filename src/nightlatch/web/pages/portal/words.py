@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nightlatch.app.portal.session import Room
 from nightlatch.app.portal.view import SignIn, WayKept
 from nightlatch.domain.agents import browser_words
 from nightlatch.domain.factors.base import FactorKind
+from nightlatch.domain.factors.push import state_of
 from nightlatch.web.pages.shared.words import WayShown, shown, way_words
 
 FEW_CODES = 3
@@ -72,3 +74,11 @@ def _by(kind: FactorKind | None) -> str:
     if kind is FactorKind.PUSH:
         return " on a phone"
     return f" with a {way_words(kind).lower()}"
+
+
+def phone_notes(room: Room) -> dict[str, str]:
+    """What must be said of phones, by id: ``blocked``, or ``quiet`` where nothing rings them."""
+    phones = ((f.id, state_of(f.public)) for f in room.snapshot.factors if f.kind is FactorKind.PUSH)
+    return {
+        id_: "blocked" if state.locked else "quiet" for id_, state in phones if state.locked or not state.transports
+    }

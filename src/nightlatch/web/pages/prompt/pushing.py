@@ -13,7 +13,7 @@ from nightlatch.app.ways import Way
 from nightlatch.domain.errors import Conflict, Invalid, Throttled
 from nightlatch.web.pages.prompt.pages import MAX_CODE, base_of, screen
 from nightlatch.web.pages.prompt.session import remembered_way, visit_of
-from nightlatch.web.pages.shared.pages import Page, PageRequest, PageRoutes, go
+from nightlatch.web.pages.shared.pages import Page, PageRequest, PageRoutes, authenticator_address, go
 from nightlatch.web.pages.shared.waiting import news
 from nightlatch.web.pages.shared.words import shown
 
@@ -110,11 +110,6 @@ async def stop(request: PageRequest) -> Page:
     await request.form(visit.secret)
     await stop_setup(request.ports, visit)
     return go(base_of(visit))
-
-
-def authenticator_address(request: PageRequest) -> str:
-    """Where the page is that phones approve on, as people read addresses."""
-    return f"{request.site.settings.public_url.partition('//')[2]}/authenticator"
 
 
 def _phone(view: PromptView, push: PushView | None) -> Way | None:

@@ -143,6 +143,11 @@ def codes_file(organization: str, codes: Sequence[str], application: str | None 
     )
 
 
+def authenticator_address(request: PageRequest) -> str:
+    """Where the page is that phones approve on, as people read addresses."""
+    return f"{request.site.settings.public_url.partition('//')[2]}/authenticator"
+
+
 PageHandler = Callable[[PageRequest], Awaitable[Page]]
 
 
