@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
+from nightlatch.adapters.delivery.demo import DemoGateway
 from nightlatch.app.context import Ports
 from nightlatch.bootstrap.delivery import Outlets
 from nightlatch.bootstrap.gateways import open_gateways, open_veto
 from nightlatch.config import Settings
 
 OpenOutlets = Callable[[Settings, Ports, AsyncExitStack], Awaitable[Outlets]]
+
+
+async def demo_outlets(_settings: Settings, ports: Ports, _stack: AsyncExitStack) -> Outlets:
+    """Texts arrive on the demo's own phone, whatever the settings say."""
+    return Outlets(texts=(DemoGateway(ports.clock),))
 
 
 async def open_outlets(settings: Settings, ports: Ports, stack: AsyncExitStack) -> Outlets:

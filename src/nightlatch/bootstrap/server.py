@@ -14,12 +14,14 @@ from typing import Any
 import structlog
 from litestar import Litestar
 
+from nightlatch.adapters.delivery.demo import DemoGateway
 from nightlatch.adapters.logs import configure_logging
 from nightlatch.adapters.sql.periodic import Periodic
 from nightlatch.adapters.sql.url import SqliteAddress, parse_address
 from nightlatch.bootstrap.errors import CannotStart
 from nightlatch.bootstrap.gateways import readers_of
 from nightlatch.bootstrap.opening import Opened, open_everything
+from nightlatch.bootstrap.outlets import demo_outlets, open_outlets
 from nightlatch.config import Settings, load_settings
 from nightlatch.domain.time import SECOND
 from nightlatch.web.app import build
@@ -79,6 +81,7 @@ class Application:
                     self._settings,
                     make=self._parent is None,
                     wrap_store=lambda store: CountedStore(store, metrics),
+                    outlets=demo_outlets if self._demo else open_outlets,
                     wrap_outbox=lambda outbox: CountedOutbox(outbox, metrics),
                 ) as opened,
                 _not_orphaned(self._parent),
@@ -90,7 +93,8 @@ class Application:
 
     def _built(self, opened: Opened, metrics: Metrics) -> Litestar:
         web = web_settings(self._settings, demo=self._demo)
-        handlers = page_handlers(opened.ports, web)
+        inbox = next((way for way in opened.outlets.texts if isinstance(way, DemoGateway)), None)
+        handlers = page_handlers(opened.ports, web, inbox)
         receipts = readers_of(opened.outlets.texts)
         return build(opened.ports, web, extra_handlers=handlers, metrics=metrics, receipts=receipts)
 

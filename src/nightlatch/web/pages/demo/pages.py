@@ -13,7 +13,7 @@ from nightlatch.domain.factors.otpauth import OtpauthUri, build
 from nightlatch.domain.factors.seed import decode_secret
 from nightlatch.web.pages.demo.bank import Bank, Browser, Session
 from nightlatch.web.pages.demo.past import history
-from nightlatch.web.pages.demo.people import BANK, NOBODY, ON_STAGE, person_of
+from nightlatch.web.pages.demo.people import BANK, NOBODY, ON_STAGE, Person, person_of
 from nightlatch.web.pages.demo.stage import LOOPBACK, RETURN_PATH, Stage
 from nightlatch.web.pages.demo.why import end_of, why_of
 from nightlatch.web.pages.shared.pages import Page, PageRequest, PageRoutes, csrf_token, go
@@ -22,6 +22,7 @@ from nightlatch_client import NightlatchError
 COOKIE = "nightlatch-demo"
 COOKIE_SECONDS = 30 * 24 * 3600
 FLOOD = 50
+TEXTS = 3
 THIEF = "203.0.113.66"
 MAX_FIELD = 64
 AMOUNT = "1 250,00 €"
@@ -37,6 +38,8 @@ def demo_routes(stage: Stage) -> PageRoutes:
         ("GET", "/", root),
         ("GET", "/demo", demo),
         ("GET", "/demo/stage.json", on_stage),
+        ("GET", "/demo/phone", phone),
+        ("GET", "/demo/phone.json", phone_texts),
         ("POST", "/demo/bank/sign-in", sign_in),
         ("POST", "/demo/bank/pay", pay),
         ("POST", "/demo/bank/own-page", own_page),
@@ -86,11 +89,30 @@ async def on_stage(stage: Stage, request: PageRequest) -> Page:
         "person": person.username,
         "name": person.name.split()[0],
         "issuer": request.ports.site.issuer,
+        "number": person.number,
+        "texts": _texts(stage, person),
         "scanned": [_scanned(request, person.username, person.secret)] if person.app else [],
         "csrf": csrf_token(token),
         "why": None if why is None else {"heading": why.heading, "summary": why.summary, "reasons": why.reasons},
     }
     return Page(body=msgspec.json.encode(told), media_type="application/json", cookies=(_cookie(request, token),))
+
+
+async def phone(stage: Stage, request: PageRequest) -> Page:
+    """The texts on the phone of whoever is at the bank, for who has no scripts."""
+    token, session = stage.session(request.cookie(COOKIE))
+    person = person_of(session.username or "") or ON_STAGE[0]
+    cookie = _cookie(request, token)
+    texts = stage.texts(person.number)
+    owner = person.name.split()[0]
+    return request.site.page("demo/phone.html", cookies=(cookie,), owner=owner, number=person.number, texts=texts)
+
+
+async def phone_texts(stage: Stage, request: PageRequest) -> Page:
+    """The same for the script of the phone."""
+    _, session = stage.session(request.cookie(COOKIE))
+    person = person_of(session.username or "") or ON_STAGE[0]
+    return Page(body=msgspec.json.encode(_texts(stage, person)), media_type="application/json")
 
 
 async def sign_in(stage: Stage, request: PageRequest) -> Page:
@@ -194,6 +216,10 @@ def _browser(request: PageRequest) -> Browser:
 
 def _cookie(request: PageRequest, token: str) -> str:
     return request.site.cookies.set(COOKIE, token, max_age=COOKIE_SECONDS)
+
+
+def _texts(stage: Stage, person: Person) -> list[dict[str, str]]:
+    return [{"id": text.id, "text": text.text} for text in stage.texts(person.number)[:TEXTS]]
 
 
 def _scanned(request: PageRequest, username: str, secret: str) -> str:

@@ -13,7 +13,9 @@ HOME = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """``story`` is what the demo says; ``since`` is how many days ago the account was made."""
+    """``story`` is what the demo says; ``since`` is how many days ago the account was made; ``texts``: they sign in by
+    texts alone. Numbers are of those that Germany keeps for films.
+    """
 
     username: str
     name: str
@@ -21,6 +23,8 @@ class Person:
     since: int = 31
     app: bool = False
     service: bool = False
+    texts: bool = False
+    number: str = "+491713920099"
 
     @property
     def initials(self) -> str:
@@ -34,12 +38,15 @@ class Person:
         return base64.b32encode(digest[:20]).decode()
 
 
-MAYA = Person("maya", "Maya Lindqvist", "New here. Nothing is set up yet.", since=0)
-AMARA = Person("amara", "Amara Okafor", "Has an app, and signs in from a new browser.", app=True)
-JONAS = Person("jonas", "Jonas Weber", "Put it off for thirty days. They are over.", since=33)
+MAYA = Person("maya", "Maya Lindqvist", "New here. Nothing is set up yet.", since=0, number="+491713920002")
+AMARA = Person(
+    "amara", "Amara Okafor", "Has an app, and signs in from a new browser.", app=True, number="+491713920003"
+)
+NOOR = Person("noor", "Noor Haddad", "Gets her codes by text, and nothing else.", texts=True, number="+491713920001")
+JONAS = Person("jonas", "Jonas Weber", "Put it off for thirty days. They are over.", since=33, number="+491713920004")
 PAYROLL = Person("payroll-nightly", "Payroll, nightly", "A service account. It holds no phone.", service=True)
 
-ON_STAGE = (MAYA, AMARA, JONAS, PAYROLL)
+ON_STAGE = (MAYA, AMARA, NOOR, JONAS, PAYROLL)
 """Those who can sign in to the demo's bank."""
 
 BEHIND = (

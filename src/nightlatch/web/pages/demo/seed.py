@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from nightlatch.app.answer import answer
 from nightlatch.app.authenticate import authenticate
+from nightlatch.app.challenge import open_challenge
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.factors.activate import activate_factor
 from nightlatch.app.factors.enroll import enroll_factor
@@ -18,6 +19,7 @@ from nightlatch.app.messages import (
     AuthenticationAnswer,
     ContextIn,
     NewAuthentication,
+    NewChallenge,
     NewFactor,
     NewUser,
     NewVerification,
@@ -30,12 +32,13 @@ from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.seed import decode_secret
 from nightlatch.domain.records import UserKind
 from nightlatch.domain.time import DAY, HOUR, MINUTE, SECOND, moment
+from nightlatch.web.pages.demo.letterbox import PastStore, PastTexting
 from nightlatch.web.pages.demo.people import EVERYBODY, MAYA, Person
 
 DAYS = 30
 
 POLICY = """\
-# The policy of the demo: the article's own, word for word, and what a browser may be remembered for.
+# The policy of the demo: the article's own, word for word, what a browser may be remembered for, and texts.
 mfa_enforcement:
   all_users: true
   grace_period: 30_days
@@ -50,6 +53,9 @@ mfa_enforcement:
     recovery_timeout: 24_hours
 remember_device:
   for: 14_days
+# Texts alone will do here, so that there is somebody to be guided to something better.
+factors:
+  sms: {only_with_alternative: false}
 """
 
 _BROWSERS = (
@@ -76,6 +82,7 @@ class Past:
     """What the story has come to for one person."""
 
     person: Person
+    texts: PastStore
     device_token: str | None = None
     backup_codes: list[str] = field(default_factory=list)
 
@@ -90,9 +97,10 @@ async def seed(ports: Ports, bank: Caller, operator: Caller) -> None:
     """Fill an empty demo. ``bank`` and ``operator`` are whoever did these things."""
     now = ports.clock.now()
     clock = PastClock(now - (DAYS + 4) * DAY)
-    past = dataclasses.replace(ports, clock=clock)
+    texts = PastStore(ports.store, ports.sealer)
+    past = dataclasses.replace(ports, clock=clock, store=texts, texting=PastTexting())
     await apply_policy(past, operator, POLICY, None)
-    lives = {person.username: Past(person) for person in EVERYBODY}
+    lives = {person.username: Past(person, texts) for person in EVERYBODY}
     for at, person, what in sorted(_story(now), key=lambda event: event[0]):
         clock.at = at
         await _STEPS[what](past, bank, lives[person.username])
@@ -106,6 +114,8 @@ def _story(now: int) -> Iterator[tuple[int, Person, str]]:
         yield begun, person, "join"
         if person.app:
             yield begun + HOUR, person, "enroll"
+        if person.texts:
+            yield begun + HOUR, person, "text"
         for day in range(person.since if person is not MAYA else 0, 0, -1):
             start = midnight - day * DAY
             if moment(start).weekday() >= 5 and not person.service:
@@ -144,6 +154,14 @@ async def _enroll(past: Ports, bank: Caller, life: Past) -> None:
     life.backup_codes = active.backup_codes or []
 
 
+async def _text(past: Ports, bank: Caller, life: Past) -> None:
+    person = life.person
+    new = NewFactor(kind=FactorKind.SMS, label=f"{person.name.split()[0]}'s phone", phone=person.number)
+    enrolled = await enroll_factor(past, bank, person.username, new)
+    active = await activate_factor(past, bank, person.username, enrolled.id, Activation(code=life.texts.code))
+    life.backup_codes = active.backup_codes or []
+
+
 async def _sign_in(past: Ports, bank: Caller, life: Past) -> None:
     person, day = life.person, past.clock.now() // DAY
     attempt = await _attempt(past, bank, life)
@@ -158,7 +176,7 @@ async def _sign_in(past: Ports, bank: Caller, life: Past) -> None:
         return
     if chance(person.username, day, "typo") < 0.15:
         await answer(past, bank, attempt.id, NewVerification(code="000000"))
-    code = _code(past, person)
+    code = await _texted(past, bank, life, attempt) if person.texts else _code(past, person)
     if chance(person.username, day, "phone") < 0.06 and life.backup_codes:
         code = life.backup_codes.pop()
     answered = await answer(past, bank, attempt.id, NewVerification(code=code, remember_device=True))
@@ -192,4 +210,10 @@ def _code(past: Ports, person: Person) -> str:
     return totp.code_at(decode_secret(person.secret), past.clock.now() // SECOND * SECOND)
 
 
-_STEPS = {"join": _join, "enroll": _enroll, "sign in": _sign_in, "call": _call}
+async def _texted(past: Ports, bank: Caller, life: Past, attempt: AuthenticationAnswer) -> str:
+    number = next(factor.id for factor in attempt.factors if factor.kind is FactorKind.SMS)
+    await open_challenge(past, bank, attempt.id, NewChallenge(factor=number))
+    return life.texts.code
+
+
+_STEPS = {"join": _join, "enroll": _enroll, "text": _text, "sign in": _sign_in, "call": _call}

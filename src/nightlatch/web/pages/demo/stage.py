@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from nightlatch.app.applications.by_key import caller_by_key
@@ -26,6 +28,25 @@ SESSIONS = 200
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
+class ArrivedText(Protocol):
+    """A text on a phone."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def at(self) -> int: ...
+    @property
+    def text(self) -> str: ...
+
+
+class Inbox(Protocol):
+    """The texts that the demo's own gateway brought."""
+
+    def texts(self, to: str | None = None) -> Sequence[ArrivedText]:
+        """The last ones to a number, newest first."""
+        ...
+
+
 class NotHere(RuntimeError):
     """The demo is for this machine only (X6)."""
 
@@ -33,11 +54,12 @@ class NotHere(RuntimeError):
 class Stage:
     """Everything that the demo's pages share. Made once a server; ready at the first page."""
 
-    def __init__(self, ports: Ports, public_url: str) -> None:
+    def __init__(self, ports: Ports, public_url: str, inbox: Inbox | None = None) -> None:
         if urlsplit(public_url).hostname not in LOOPBACK:
             raise NotHere(f"The demo serves this machine only, not {public_url}.")
         self._ports = ports
         self._public_url = public_url
+        self._inbox = inbox
         self._opening: asyncio.Future[Bank] | None = None
         self._sessions: dict[str, Session] = {}
 
@@ -47,6 +69,10 @@ class Stage:
             self._opening = asyncio.ensure_future(self._opened())
         # The first to ask may go away; the others still wait for it.
         return await asyncio.shield(self._opening)
+
+    def texts(self, number: str) -> Sequence[ArrivedText]:
+        """What has arrived at a number, newest first."""
+        return () if self._inbox is None else self._inbox.texts(number)
 
     def session(self, token: str | None) -> tuple[str, Session]:
         """A browser's session at the bank, and its token; a new one for a browser that has none."""

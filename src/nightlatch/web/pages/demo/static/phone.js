@@ -78,8 +78,10 @@ export class Phone {
     const scanned = stage.scanned.map(parseUri);
     const accounts = before?.accounts?.length ? before.accounts : scanned;
     this.own = keep(stage.person, { accounts, paper: before?.paper ?? [] });
+    this.texts = stage.texts ?? [];
     this.show();
     setInterval(() => this.tick(), 1000);
+    setInterval(() => this.listen(), 1500);
   }
 
   get account() {
@@ -90,7 +92,9 @@ export class Phone {
   get page() {
     return {
       picture: document.querySelector("[data-otpauth]"),
-      field: document.querySelector("input.code:not(.long)"),
+      field: document.querySelector("form:not([data-code-by-text]) input.code:not(.long)"),
+      textField: document.querySelector("form[data-code-by-text] input.code"),
+      numberField: document.querySelector("input[type=tel]"),
       paperField: document.querySelector("input.code.long"),
       codes: [...document.querySelectorAll(".codes code")].map((code) => code.textContent),
     };
@@ -100,21 +104,29 @@ export class Phone {
     this.clock = h("span", {}, "");
     this.output = h("output", { ariaLive: "off" }, "––– –––");
     this.left = h("i");
-    const body = h("div", { className: "phone-body" }, h("h3", {}, "Codes"), ...this.screen());
+    const body = h("div", { className: "phone-body" }, h("h3", {}, this.page.textField || this.page.numberField ? "Texts" : "Codes"), ...this.screen());
     const phone = h(
       "div",
       { className: "phone", role: "group", ariaLabel: `${this.stage.name}'s phone` },
       h("div", { className: "phone-bar" }, this.clock, h("span", { className: "soft" }, `${this.stage.name}'s phone`)),
       body,
-      h("div", { className: "phone-tries" }, ...this.tries()),
+      h("div", { className: "phone-tries" }, ...this.tries(), this.opener()),
     );
     this.root.replaceChildren(phone, ...this.drawer());
     this.tick();
   }
 
   screen() {
-    const { picture, field } = this.page;
+    const { picture, field, textField, numberField } = this.page;
     const items = [];
+    if (document.querySelector("[data-news] .number"))
+      return [h("p", { className: "soft" }, "It opens in a window of its own. Keep both in sight.")];
+    if (numberField) items.push(this.button("Type my number", () => this.put(numberField, this.stage.number), "primary"));
+    if (this.texts.length) items.push(...this.bubbles(textField));
+    if (textField || numberField) {
+      if (!this.texts.length) items.push(h("p", { className: "soft" }, `No text yet. My number is ${this.stage.number}.`));
+      return items;
+    }
     const fresh = picture && this.account?.secret !== parseUri(picture.href).secret;
     if (fresh) items.push(this.button("Scan the picture", () => this.scan(picture.href), "primary"));
     if (this.account && !fresh) {
@@ -132,6 +144,17 @@ export class Phone {
     if (!items.length)
       items.push(h("p", { className: "soft" }, "Nothing here yet. Sign in at the bank, and scan the picture that you will see."));
     return items;
+  }
+
+  // Approving is done in the real authenticator, in a window of its own: this browser plays the phone.
+  opener() {
+    const picture = document.querySelector("[data-pairing]");
+    const waits = picture ?? document.querySelector("[data-news] .number");
+    return h(
+      "a",
+      { className: `button ${waits ? "primary" : ""}`, href: picture?.href ?? "/authenticator", target: "nightlatch-phone" },
+      picture ? "Scan it with the camera" : `Open ${this.stage.name}'s phone`,
+    );
   }
 
   tries() {
@@ -169,6 +192,28 @@ export class Phone {
         }),
       );
     return [sheet];
+  }
+
+  bubbles(field) {
+    const [newest] = this.texts;
+    const code = newest.text.match(/(?<!\d)\d{6}(?!\d)/)?.[0];
+    const bubble = h("div", { className: "phone-text", role: "log", ariaLabel: "Newest text" }, newest.text);
+    return field && code ? [bubble, this.button("Type the code in", () => this.put(field, code), "primary")] : [bubble];
+  }
+
+  // A real phone is rung up; this one asks.
+  async listen() {
+    if (document.hidden) return;
+    try {
+      const answer = await fetch("/demo/phone.json");
+      if (!answer.ok) return;
+      const texts = await answer.json();
+      if (texts[0]?.id === this.texts[0]?.id) return;
+      this.texts = texts;
+      this.show();
+    } catch {
+      // The page is being left.
+    }
   }
 
   button(words, act, kind = "") {
