@@ -1,8 +1,9 @@
-"""Usage: python -m benchmarks [--quick] [--only PART]…   Exits 1 when a figure misses its target."""
+"""Usage: python -m benchmarks [--quick] [--only PART]… [--record]   Exits 1 when a figure misses its target."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,13 +15,14 @@ from benchmarks import enrolling, enumeration, machine, plain, privacyidea, pure
 from benchmarks.fill import fill
 from benchmarks.people import People
 from benchmarks.processes import memory_mb
-from benchmarks.report import Report, section
+from benchmarks.report import Report, record, section
 from benchmarks.server import serving, site
 from benchmarks.verifying import Store
 from tests.support import postgres as embedded
 from tests.support.postgres import PostgresServer
 
 BUILD = Path("build", "bench")
+PAGE = Path("docs", "explanation", "speed.md")
 # Room for a million users; both systems and pgbench get the same.
 SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "4GB"}
 
@@ -79,6 +81,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="about three minutes instead of fifteen")
     parser.add_argument("--only", action="append", choices=list(PARTS), help="only this part; repeat for several")
+    parser.add_argument("--record", action="store_true", help=f"write the figures into {PAGE}")
     given = parser.parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
     programs = privacyidea.environment(BUILD)
@@ -93,7 +96,10 @@ def main() -> int:
                     PARTS[name](bench)
     finally:
         server.stop()
+    head.append(f"{'quick' if given.quick else 'full'} run; load of the machine at its end {os.getloadavg()[0]:.1f}")
     print("\n" + "\n".join(head) + "\n\n" + bench.report.table())
+    if given.record:
+        record(PAGE, head, bench.report.table())
     if bench.report.missed:
         print("\nmissed: " + "; ".join(bench.report.missed))
     return 1 if bench.report.missed else 0

@@ -6,6 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+
+
+BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,17 @@ class Report:
     def _add(self, figure: Figure) -> None:
         self.figures.append(figure)
         print("  " + "  ".join(cell for cell in figure.cells() if cell), flush=True)
+
+
+def record(page: Path, head: list[str], table: str) -> None:
+    """Put the figures where the page has them. Raises ``ValueError`` for a page without that place."""
+    text = page.read_text("utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{page} has no place for figures ({BEGIN} … {END})")
+    said = "\n".join(f"- {line}" for line in head)
+    page.write_text(f"{before}{begin}\n\n{said}\n\n{table}\n\n{end}{after}", "utf-8")
 
 
 @contextmanager
