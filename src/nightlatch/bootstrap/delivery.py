@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from nightlatch.adapters.runner import Runner
@@ -13,16 +13,17 @@ from nightlatch.adapters.sql.periodic import Periodic
 from nightlatch.app.context import Ports
 from nightlatch.app.deliver.dispatch import LAPSED, Dispatcher, Handler
 from nightlatch.app.deliver.mail import MailHandler
+from nightlatch.app.deliver.push import PushHandler
 from nightlatch.app.deliver.receipts import settle_receipts
 from nightlatch.app.deliver.sms import SmsHandler
+from nightlatch.app.push.prune import prune_subscription
 from nightlatch.app.texts.watch import look_for_pumping
 from nightlatch.domain.records import Channel, OutboxMessage
 from nightlatch.domain.sms.routing import Route
 from nightlatch.domain.time import MINUTE, SECOND
-from nightlatch.ports.delivery import MailTransport, SmsGateway, SmsVeto
+from nightlatch.ports.delivery import MailTransport, PushTransport, SmsGateway, SmsVeto
 from nightlatch.ports.ephemeral import LocalWakeUps
 from nightlatch.ports.store import Change, Outcome, Snapshot, Store, UserKey
-from nightlatch.ports.world import Clock
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,18 @@ class Outlets:
     routes: Sequence[Route] = ()
     veto: SmsVeto | None = None
     mail: MailTransport | None = None
+    phones: Mapping[str, PushTransport] = field(default_factory=dict)
 
-    def handlers(self, clock: Clock) -> dict[Channel, Handler]:
+    def handlers(self, ports: Ports) -> dict[Channel, Handler]:
         """A handler for each channel that has a way out."""
         handlers: dict[Channel, Handler] = {}
+        clock = ports.clock
         if self.texts:
             handlers[Channel.SMS] = SmsHandler(self.texts, clock, routes=self.routes)
         if self.mail is not None:
             handlers[Channel.MAIL] = MailHandler(self.mail)
+        if self.phones:
+            handlers[Channel.PUSH] = PushHandler(self.phones, partial(prune_subscription, ports))
         return handlers
 
 
@@ -79,7 +84,7 @@ def wake_key(channel: Channel) -> str:
 @asynccontextmanager
 async def delivering(ports: Ports, outlets: Outlets, wakeups: LocalWakeUps) -> AsyncIterator[None]:
     """Deliver what is queued, here or elsewhere, until the end; then finish what is under way."""
-    dispatcher = Dispatcher(ports, outlets.handlers(ports.clock))
+    dispatcher = Dispatcher(ports, outlets.handlers(ports))
     runners = [
         Runner(
             wake_key(channel),

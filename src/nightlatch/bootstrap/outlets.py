@@ -1,4 +1,4 @@
-"""What the settings name as ways out: SMS gateways in their order, and the mail server."""
+"""What the settings name as ways out: SMS gateways in their order, the mail server, what rings phones."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from nightlatch.adapters.delivery.demo import DemoGateway
 from nightlatch.app.context import Ports
 from nightlatch.bootstrap.delivery import Outlets
 from nightlatch.bootstrap.gateways import open_gateways, open_veto
+from nightlatch.bootstrap.phones import open_transports
 from nightlatch.config import Settings
 
 OpenOutlets = Callable[[Settings, Ports, AsyncExitStack], Awaitable[Outlets]]
 
 
-async def demo_outlets(_settings: Settings, ports: Ports, _stack: AsyncExitStack) -> Outlets:
+async def demo_outlets(settings: Settings, ports: Ports, stack: AsyncExitStack) -> Outlets:
     """Texts arrive on the demo's own phone, whatever the settings say."""
-    return Outlets(texts=(DemoGateway(ports.clock),))
+    return Outlets(texts=(DemoGateway(ports.clock),), phones=open_transports(settings, ports, stack))
 
 
 async def open_outlets(settings: Settings, ports: Ports, stack: AsyncExitStack) -> Outlets:
@@ -25,4 +26,5 @@ async def open_outlets(settings: Settings, ports: Ports, stack: AsyncExitStack) 
         texts=open_gateways(settings, ports, stack),
         routes=settings.sms.routes,
         veto=open_veto(settings, stack),
+        phones=open_transports(settings, ports, stack),
     )

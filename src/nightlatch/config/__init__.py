@@ -17,6 +17,7 @@ from msgspec.structs import FieldInfo
 from nightlatch.adapters.delivery.options import KINDS
 from nightlatch.config.gateways import is_secret, options_of, variable_of
 from nightlatch.config.loopback import is_loopback
+from nightlatch.config.push import push_of
 from nightlatch.config.rules import (
     brand_of,
     database_of,
@@ -24,7 +25,15 @@ from nightlatch.config.rules import (
     public_url_of,
     rules,
 )
-from nightlatch.config.schema import BrandSettings, GivenSettings, GivenSms, Settings, SmsSettings
+from nightlatch.config.schema import (
+    BrandSettings,
+    GivenPush,
+    GivenSettings,
+    GivenSms,
+    PushSettings,
+    Settings,
+    SmsSettings,
+)
 from nightlatch.config.sms import sms_of
 from nightlatch.config.sources import (
     ConfigError,
@@ -86,10 +95,11 @@ def load_settings(
             sources.give(name, Value(raw, _FLAGS.get(name, f"--{name}"), Path.cwd()))
     given = sources.convert(GivenSettings)
     sms = sms_of(sources, given)
+    push = push_of(sources, given)
     problems = [*sources.problems, *rules(sources, given)]
     if problems:
         raise ConfigError(problems)
-    return _complete(sources, given, sms, path, environment)
+    return _complete(sources, given, sms, push, path, environment)
 
 
 def reference() -> list[SettingInfo]:
@@ -121,7 +131,7 @@ def gateway_reference() -> dict[str, list[SettingInfo]]:
     }
 
 
-_SECTIONS: dict[str, type[msgspec.Struct]] = {"brand": BrandSettings, "sms": GivenSms}
+_SECTIONS: dict[str, type[msgspec.Struct]] = {"brand": BrandSettings, "sms": GivenSms, "push": GivenPush}
 
 _FLAGS = {"data_dir": "--data", "database_url": "--database"}
 
@@ -150,7 +160,12 @@ def _known() -> dict[str, FieldInfo]:
 
 
 def _complete(
-    sources: Sources, given: GivenSettings, sms: SmsSettings, file: Path | None, environ: Mapping[str, str]
+    sources: Sources,
+    given: GivenSettings,
+    sms: SmsSettings,
+    push: PushSettings,
+    file: Path | None,
+    environ: Mapping[str, str],
 ) -> Settings:
     base = sources.base_of
     data_dir = base("data_dir") / given.data_dir if given.data_dir else default_data_dir(environ)
@@ -171,5 +186,6 @@ def _complete(
         metrics_token=given.metrics_token,
         brand=brand_of(given.brand),
         sms=sms,
+        push=push,
         file=file,
     )

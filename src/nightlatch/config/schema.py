@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -74,6 +75,30 @@ class GivenCaps(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     all: Limits | None = None
 
 
+class GivenPush(msgspec.Struct, frozen=True, kw_only=True):
+    """The ``[push]`` section."""
+
+    services: Annotated[
+        tuple[str, ...], Meta(description="push services that phones may name, instead of those of the known browsers")
+    ] = ()
+    contact: Annotated[str | None, Meta(description="mailto: or https: for the people who run the push services")] = (
+        None
+    )
+    ntfy_servers: Annotated[tuple[str, ...], Meta(description="ntfy or UnifiedPush servers that phones may name")] = ()
+    ntfy_token: Annotated[str | None, Meta(description="the access token of the ntfy servers")] = None
+    fcm_account_file: Annotated[str | None, Meta(description="a service account's JSON, for Firebase")] = None
+    fcm_url: Annotated[str, Meta(description="Firebase's address")] = "https://fcm.googleapis.com"
+    apns_key_file: Annotated[str | None, Meta(description="the .p8 file of an APNs key, for Apple")] = None
+    apns_key_id: Annotated[str | None, Meta(description="the id of that key")] = None
+    apns_team_id: Annotated[str | None, Meta(description="the team it belongs to")] = None
+    apns_topic: Annotated[str | None, Meta(description="the bundle id of your app")] = None
+    apns_url: Annotated[str, Meta(description="Apple's address")] = "https://api.push.apple.com"
+
+    def __repr__(self) -> str:
+        """Without tokens (K3)."""
+        return "GivenPush()"
+
+
 class GivenSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What may be written, with what is meant where nothing is."""
 
@@ -103,6 +128,7 @@ class GivenSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     brand: BrandSettings = BrandSettings()
     sms: GivenSms = GivenSms()
+    push: GivenPush = GivenPush()
 
     def __repr__(self) -> str:
         """Without passwords and keys, as ``Settings``."""
@@ -120,6 +146,36 @@ class SmsSettings(msgspec.Struct, frozen=True, kw_only=True):
     caps: Caps = Caps()
     voip_numbers: bool = False
     prices: Prices | None = None
+
+
+class ApnsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How Apple's service knows us."""
+
+    key: str
+    key_id: str
+    team_id: str
+    topic: str
+    url: str
+
+    def __repr__(self) -> str:
+        """Without the key (K3)."""
+        return "ApnsSettings()"
+
+
+class PushSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How phones are rung."""
+
+    services: tuple[str, ...] = ()
+    contact: str | None = None
+    ntfy_servers: tuple[str, ...] = ()
+    ntfy_token: str | None = None
+    fcm_account: Mapping[str, Any] | None = None
+    fcm_url: str = ""
+    apns: ApnsSettings | None = None
+
+    def __repr__(self) -> str:
+        """Without tokens and keys (K3)."""
+        return "PushSettings()"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +196,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_token: str | None
     brand: Brand
     sms: SmsSettings = SmsSettings()
+    push: PushSettings = PushSettings()
     file: Path | None = None
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, select
 
@@ -52,7 +53,7 @@ class SqlTextRecords:
     async def figures(self, since: int, until: int) -> Sequence[TextFigures]:
         """By country, prefix and gateway."""
 
-        def those(*statuses: MessageStatus) -> object:
+        def those(*statuses: MessageStatus) -> Any:
             return func.sum(case((_OUTBOX.status.in_([status.value for status in statuses]), 1), else_=0))
 
         delivered = _OUTBOX.status == MessageStatus.DELIVERED.value
