@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 
 
