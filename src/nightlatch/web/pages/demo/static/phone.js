@@ -104,7 +104,8 @@ export class Phone {
     this.clock = h("span", {}, "");
     this.output = h("output", { ariaLive: "off" }, "––– –––");
     this.left = h("i");
-    const body = h("div", { className: "phone-body" }, h("h3", {}, this.page.textField || this.page.numberField ? "Texts" : "Codes"), ...this.screen());
+    const texting = this.page.textField || this.page.numberField;
+    const body = h("div", { className: "phone-body" }, h("h3", {}, texting ? "Texts" : "Codes"), ...this.screen());
     const phone = h(
       "div",
       { className: "phone", role: "group", ariaLabel: `${this.stage.name}'s phone` },
