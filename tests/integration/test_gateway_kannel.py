@@ -33,7 +33,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kannel]:
 def gateway_to(url: str, **options: str) -> KannelGateway:
     """A gateway by itself."""
     given = {"name": "office", "url": url, "username": USER, "password": PASSWORD} | options
-    return KannelGateway(KannelOptions(**given), SystemClock(), sender="Meridian", receipts_url=RECEIPTS)  # type: ignore[arg-type]
+    return KannelGateway(KannelOptions(**given), SystemClock(), sender="Meridian", receipts_url=RECEIPTS)
 
 
 def a_text(words: str = WORDS) -> Text:

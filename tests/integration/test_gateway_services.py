@@ -325,6 +325,7 @@ async def test_a_forged_word_of_amazon_is_refused() -> None:
     message = Sns.logged("r1")
     good = json.loads(service.told(Message=message))
     amazon = f"https://sns.{REGION}.amazonaws.com"
+    wrong: dict[str, Any]
     for wrong in (
         json.loads(stranger.told(Message=message)), good | {"Message": Sns.logged("r2")}, good | {"Subject": "x"},
         good | {"Signature": "!"}, json.loads(service.told(version="1", Message=message)),

@@ -22,7 +22,17 @@ from nightlatch.ports.delivery import NotSent, Text
 from nightlatch.ports.outbox import Receipt
 from tests.support.certificates import certificate_for
 from tests.support.kept import free_port
-from tests.support.smsc import RECEIPT, Smsc, encrypted
+from tests.support.smsc import (
+    BAD_DESTINATION,
+    BAD_LENGTH,
+    BAD_SOURCE,
+    QUEUE_FULL,
+    RECEIPT,
+    SYSTEM_ERROR,
+    THROTTLED,
+    Smsc,
+    encrypted,
+)
 
 NUMBER = "+491713920001"
 WORDS = "602931 is your Meridian code."
@@ -137,12 +147,12 @@ async def test_a_long_text_goes_in_parts_that_the_phone_puts_together(words: str
 @pytest.mark.parametrize(
     ("status", "reason", "permanent"),
     [
-        (smpp34.ESME_RTHROTTLED, "throttled", False),
-        (smpp34.ESME_RMSGQFUL, "throttled", False),
-        (smpp34.ESME_RSYSERR, "smpp_0x8", False),
-        (smpp34.ESME_RINVDSTADR, "bad_number", True),
-        (smpp34.ESME_RINVMSGLEN, "too_long", True),
-        (smpp34.ESME_RINVSRCADR, "smpp_0xa", False),
+        (THROTTLED, "throttled", False),
+        (QUEUE_FULL, "throttled", False),
+        (SYSTEM_ERROR, "smpp_0x8", False),
+        (BAD_DESTINATION, "bad_number", True),
+        (BAD_LENGTH, "too_long", True),
+        (BAD_SOURCE, "smpp_0xa", False),
     ],
 )
 async def test_a_refusal_says_whether_another_gateway_may_try(status: int, reason: str, permanent: bool) -> None:
@@ -158,7 +168,7 @@ async def test_who_was_told_to_slow_down_waits_before_it_asks_again() -> None:
 
     def throttled(_: smpp34.SubmitSmEvent) -> int:
         asked.append(1)
-        return smpp34.ESME_RTHROTTLED if len(asked) == 1 else 0
+        return THROTTLED if len(asked) == 1 else 0
 
     async with Smsc(status=throttled).running() as smsc, gateway_to(smsc.port) as gateway:
         for _ in range(5):
@@ -293,8 +303,8 @@ async def test_tls_checks_whose_certificate_it_is(tmp_path: Path) -> None:
     async with Smsc().running() as smsc, encrypted(smsc.port, str(authority), str(key)) as port:
         async with gateway_to(port, host="localhost", tls=True, ca_file=str(authority)) as gateway:
             await gateway.send(a_text())
-        for wrong in ({"host": "localhost"}, {"host": "127.0.0.1", "ca_file": str(authority)}):
-            async with gateway_to(port, tls=True, **wrong) as gateway:
+        for host, trusted in (("localhost", None), ("127.0.0.1", str(authority))):
+            async with gateway_to(port, tls=True, host=host, ca_file=trusted) as gateway:
                 assert (await refusal(gateway)).reason == "not_connected"
     assert smsc.bound == 1
 
@@ -306,7 +316,7 @@ async def test_neither_number_nor_code_is_logged(caplog: pytest.LogCaptureFixtur
     async with Smsc(receipt="\x00nonsense").running() as smsc, gateway_to(smsc.port) as gateway:
         await gateway.send(a_text())
         await until(lambda: smsc.told == 1)
-        smsc.status = lambda _: smpp34.ESME_RSYSERR
+        smsc.status = lambda _: SYSTEM_ERROR
         await refusal(gateway)
         await smsc.unbind()
         await until(lambda: smsc.bound == 2)

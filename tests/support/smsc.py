@@ -20,6 +20,10 @@ from tests.support.kept import free_port
 RECEIPT = "id:{id} sub:001 dlvrd:001 submit date:2601010000 done date:2601010001 stat:{stat} err:000 text:"
 _RECEIPT_CLASS = 4
 
+THROTTLED, QUEUE_FULL, SYSTEM_ERROR = 0x58, 0x14, 0x08
+BAD_DESTINATION, BAD_LENGTH, BAD_SOURCE = 0x0B, 0x01, 0x0A
+"""Statuses (SMPP 3.4 §5.1.3)."""
+
 
 @dataclass
 class Smsc:
@@ -36,7 +40,6 @@ class Smsc:
     bound: int = 0
     told: int = 0
     refused: int = 0
-    quiet: bool = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Smsc]:

@@ -6,6 +6,7 @@ is a "no" as well: late, unreachable, unreadable, another status.
 
 from __future__ import annotations
 
+import logging
 import re
 
 import msgspec
@@ -15,6 +16,8 @@ from nightlatch.ports.delivery import NotSent
 
 SECONDS = 3.0
 REFUSED = "refused"
+
+_log = logging.getLogger("nightlatch.sms")
 
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -36,6 +39,12 @@ class HttpVeto:
 
     async def objection(self, number: str) -> str | None:
         """Why nothing may be sent to this number, in a word; None where the service said that it may."""
+        reason = await self._reason(number)
+        if reason is not None:
+            _log.warning("a text was vetoed: %s", reason)
+        return reason
+
+    async def _reason(self, number: str) -> str | None:
         try:
             answer = await self._http.post(
                 self._url, content=msgspec.json.encode({"number": number}), headers=self._headers
