@@ -181,11 +181,11 @@ async def serving_demo(world: World) -> AsyncIterator[Served]:
 
 @asynccontextmanager
 async def screen(
-    chromium: Browser, served: Served, pictures: Path | None = None, *, scripts: bool = True
+    chromium: Browser, served: Served, pictures: Path | None = None, *, scripts: bool = True, agent: str | None = None
 ) -> AsyncIterator[Screen]:
     """A browser with an empty profile at the demo."""
     context: BrowserContext = await chromium.new_context(
-        viewport={"width": DESK[0], "height": DESK[1]}, java_script_enabled=scripts, locale="en-GB"
+        viewport={"width": DESK[0], "height": DESK[1]}, java_script_enabled=scripts, locale="en-GB", user_agent=agent
     )
     context.set_default_timeout(10_000)
     page = await context.new_page()

@@ -61,7 +61,8 @@ class Stage(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptView:
     """Instants and durations in µs. ``remember_for`` is None where nothing may be remembered.
-    ``may_text``: a number may be set up here; ``by_text``: a text proved this sign-in.
+    ``may_text``: a number may be set up here; ``by_text`` and ``by_phone``: what proved this sign-in.
+    ``allowed_kinds``: what answers it, or is worth setting up.
     """
 
     stage: Stage
@@ -77,6 +78,7 @@ class PromptView:
     skipped: bool = False
     may_text: bool = False
     by_text: bool = False
+    by_phone: bool = False
     allowed_kinds: tuple[str, ...] = ()
 
 
@@ -102,7 +104,8 @@ async def view_prompt(ports: Ports, visit: Visit) -> PromptView:
         skipped=a.status is AuthenticationStatus.APPROVED and a.factor_id is None,
         may_text=may_text(seat),
         allowed_kinds=a.allowed_kinds,
-        by_text=any(f.id == a.factor_id and f.kind is FactorKind.SMS for f in seat.snapshot.factors),
+        by_phone=_proved_by(seat, FactorKind.PUSH),
+        by_text=_proved_by(seat, FactorKind.SMS),
     )
 
 
@@ -165,6 +168,11 @@ def _open_stage(seat: Seat, a: Authentication, now: int) -> Stage:
         return Stage.NUMBER if is_number(seat) else Stage.SETUP
     deadline = a.grace_ends_at
     return Stage.GRACE if a.skippable and deadline is not None and now < deadline else Stage.START
+
+
+def _proved_by(seat: Seat, kind: FactorKind) -> bool:
+    by = seat.authentication.factor_id
+    return any(factor.id == by and factor.kind is kind for factor in seat.snapshot.factors)
 
 
 def decoy_pairing(ports: Ports, seat: Seat) -> PushSecret:

@@ -45,7 +45,7 @@ async def phone(request: PageRequest) -> Page:
     pairing = view_pairing(request.ports, room)
     if pairing is None:
         return go(HOME)
-    return screen(request, "portal/phone.html", pairing=pairing)
+    return screen(request, "portal/phone.html", pairing=pairing, again="said" in request.query)
 
 
 @routes.get("/portal/phone/news")
@@ -71,8 +71,8 @@ async def turn_phone_on(request: PageRequest) -> Page:
     except StepUpRequired:
         return go(PROVE)
     except (Conflict, Invalid):
-        return go(PHONE)
-    return go(PHONE if done.session is None else f"{HOME}?said=on", *_cookies(request, done.session))
+        return go(f"{PHONE}?said=again")
+    return go(f"{PHONE}?said=again" if done.session is None else f"{HOME}?said=on", *_cookies(request, done.session))
 
 
 @routes.post(PUSH)
@@ -103,7 +103,7 @@ async def pushed(request: PageRequest) -> Page:
     )
     if push is None or way is None:
         return go(PROVE)
-    return screen(request, "portal/push.html", push=push, way=shown(way))
+    return screen(request, "portal/push.html", push=push, way=shown(way), again="said" in request.query)
 
 
 @routes.get(f"{PUSH}/news")
@@ -127,7 +127,7 @@ async def finish(request: PageRequest) -> Page:
     try:
         proved = await finish_push(request.ports, token, peer=request.peer)
     except (Conflict, Invalid):
-        return go(PUSH)
+        return go(f"{PUSH}?said=again")
     return go(f"{HOME}?said=proved", *_cookies(request, proved.session))
 
 

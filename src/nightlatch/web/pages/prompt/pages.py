@@ -178,7 +178,7 @@ async def shown_stage(request: PageRequest, visit: Visit, view: PromptView) -> P
     if view.stage is Stage.SETUP:
         pairing = await view_pairing(request.ports, visit)
         if pairing is not None:
-            return screen(request, visit, view, "prompt/setup_phone.html", pairing=pairing)
+            return screen(request, visit, view, "prompt/setup_phone.html", pairing=pairing, again=said == "again")
         enrollment = await view_enrollment(request.ports, visit)
         may_push = FactorKind.PUSH in view.allowed_kinds
         error = refusal_words(said, FactorKind.TOTP)
@@ -261,6 +261,7 @@ def screen(request: PageRequest, visit: Visit, view: PromptView, name: str, **va
         other_ways=len(view.ways) > 1,
         may_text=view.may_text,
         by_text=view.by_text,
+        by_phone=view.by_phone,
         **values,
     )
 

@@ -99,7 +99,7 @@ async def turn_phone_on(request: PageRequest) -> Page:
         await finish_setup(request.ports, visit, None)
     except (Conflict, Invalid):
         # It has not answered yet, or wrongly; the page shows which.
-        return go(base_of(visit))
+        return go(f"{base_of(visit)}?said=again")
     return go(base_of(visit))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-AREAS = ("shared", "prompt", "portal", "authenticator", "demo", "docs")
+AREAS = ("shared", "prompt", "portal", "authenticator", "mail", "demo", "docs")
 
 _TYPES = {
     "css": "text/css; charset=utf-8",
@@ -60,7 +60,7 @@ class Assets:
 def _walk() -> Iterator[tuple[str, Asset]]:
     for area in AREAS:
         folder = files("nightlatch.web.pages") / area / "static"
-        for item in folder.iterdir():
+        for item in folder.iterdir() if folder.is_dir() else ():
             if asset := _read(item):
                 yield f"{area}/{item.name}", asset
 

@@ -15,10 +15,7 @@ export function question(flow, account, asked) {
     person: account.user.name,
     organization: account.organization,
     [kind]: true,
-    place: placeOf(asked),
-    browser: asked.user_agent ?? "",
-    hasBrowser: asked.user_agent,
-    when: whenOf(asked),
+    circumstances: circumstancesOf(asked),
   };
   show("question", {
     slots,
@@ -82,6 +79,11 @@ function details(told) {
       return row;
     }),
   );
+}
+
+function circumstancesOf(asked) {
+  const text = [asked.user_agent, placeOf(asked), whenOf(asked)].filter(Boolean).join(", ");
+  return text[0].toUpperCase() + text.slice(1);
 }
 
 function placeOf(asked) {

@@ -7,6 +7,7 @@ const RESPONSE = "nightlatch-push-response+jwt";
 const PAIRING = "nightlatch-push-pairing+jwt";
 const RESPONSE_SECONDS = 60;
 const LONG = 25;
+const SOON = 1500;
 
 // The server's refusal, or null as ``status`` where it was not reached.
 export class Refused extends Error {
@@ -27,6 +28,7 @@ async function call(method, path, { body, account, signal } = {}) {
   const text = body === undefined ? "" : JSON.stringify(body);
   const headers = body === undefined ? {} : { "content-type": "application/json" };
   if (account) headers.authorization = `Push ${await signedRequest(account, method, path, text)}`;
+  const sent = Date.now();
   let answer;
   try {
     answer = await fetch(path, { method, headers, signal, body: text || undefined, cache: "no-store", credentials: "omit" });
@@ -34,7 +36,8 @@ async function call(method, path, { body, account, signal } = {}) {
     if (error.name === "AbortError") throw error;
     throw new Refused(null);
   }
-  heardTime(answer.headers.get("date"));
+  // An answer that was waited for may tell the time at which it was asked for.
+  if (Date.now() - sent < SOON) heardTime(answer.headers.get("date"));
   if (answer.ok) return answer.status === 204 ? null : answer.json();
   throw new Refused(answer.status, await answer.json().catch(() => ({})));
 }
