@@ -20,6 +20,8 @@ from nightlatch.app.deciding import offered, recognize, usable
 from nightlatch.app.events import make_event
 from nightlatch.app.judging import Judged, judge
 from nightlatch.app.messages import NewVerification, VerificationAnswer
+from nightlatch.app.notices.notices import code_used
+from nightlatch.app.notices.refusals import note_refused, sign_in_refused
 from nightlatch.domain.assurance import Assurance, assess, satisfies
 from nightlatch.domain.errors import Conflict, Invalid, Throttled
 from nightlatch.domain.records import Authentication, AuthenticationStatus, Event, Record, User
@@ -29,12 +31,13 @@ from nightlatch.ports.store import Change, Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What became of one answer; ``device_token`` is told once."""
+    """What became of one answer; ``device_token`` is told once. ``told_of``: its refusal was mailed to the user."""
 
     authentication: Authentication
     user: User | None
     judged: Judged
     device_token: str | None = None
+    told_of: bool = False
 
     @property
     def approved(self) -> bool:
@@ -66,6 +69,7 @@ async def answer(ports: Ports, caller: Caller, authentication_id: str, request: 
         answered = await move(ports, caller, authentication_id, decide)
     except Throttled as crowd:
         return VerificationAnswer(status="rejected", reason="throttled", retry_after=crowd.retry_after)
+    await note_refused(ports, answered.user, answered.told_of)
     return told(ports, answered)
 
 
@@ -123,7 +127,7 @@ async def decide_answer(
         lane=Lane.KNOWN if a.device_known else Lane.OTHER,
         now=now,
     )
-    return conclude(ports, caller, snapshot, authentication, judged, now, remember=remember)
+    return await conclude(ports, caller, snapshot, authentication, judged, now, remember=remember)
 
 
 def settle(ports: Ports, authentication: Authentication, judged: Judged, now: int, *, remember: bool) -> Authentication:
@@ -142,7 +146,7 @@ def settle(ports: Ports, authentication: Authentication, judged: Judged, now: in
     return approved(ports, kept, proved, now, factor_id=judged.factor.id)
 
 
-def conclude(
+async def conclude(
     ports: Ports,
     caller: Caller,
     snapshot: Snapshot,
@@ -156,13 +160,15 @@ def conclude(
     settled = settle(ports, authentication, judged, now, remember=remember)
     token, left = traces(ports, snapshot, settled, now)
     event = answer_event(ports, caller, snapshot.user, settled, judged, now)
+    refusals = await sign_in_refused(ports, snapshot.user, settled, judged, now)
     change = Change(
         root=settled.root,
         expected=snapshot.version,
         puts=(*judged.states, *judged.records, *judged.unlocked, *left, settled),
+        new=(*code_used(ports, snapshot.user, judged.backup_codes_left, now), *refusals),
         events=(event,),
     )
-    return change, Answered(settled, snapshot.user, judged, token)
+    return change, Answered(settled, snapshot.user, judged, token, told_of=bool(refusals))
 
 
 def traces(

@@ -26,6 +26,8 @@ from nightlatch.app.events import make_event
 from nightlatch.app.kernel import transact
 from nightlatch.app.messages import AuthenticationAnswer, ContextIn, NewAuthentication, NewUser, ReasonAnswer
 from nightlatch.app.networks import network_of
+from nightlatch.app.notices.addresses import to_confirm
+from nightlatch.app.notices.notices import browser_stolen
 from nightlatch.app.prompt.open import issue_prompt
 from nightlatch.app.users.create import new_user_record
 from nightlatch.app.users.reference import possible_name, user_key
@@ -213,11 +215,12 @@ async def _decide(
         state=request.state,
     )
     puts, events = theft(ports, caller, snapshot, seen, now)
-    new: list[Record] = [created] if created else []
+    new: list[Record] = [created, *await to_confirm(ports, created, now)] if created else []
+    new += browser_stolen(ports, snapshot.user, puts, now)
     user = started_grace(snapshot.user, decision, now)
     if user is not snapshot.user and user is not None:
         puts = (*puts, user) if created is None else puts
-        new = [user] if created else new
+        new = [user, *new[1:]] if created else new
     token, url = None, None
     if decision.outcome == "allow":
         authentication = approved(ports, authentication, assess((), ask.first_factor), now)

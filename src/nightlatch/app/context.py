@@ -13,6 +13,7 @@ from nightlatch.ports.catalog import Catalog
 from nightlatch.ports.directory import Directory
 from nightlatch.ports.ephemeral import Ephemeral, WakeUps
 from nightlatch.ports.keys import Sealer, Signer, SlowHasher
+from nightlatch.ports.mailing import MailRenderer
 from nightlatch.ports.outbox import Outbox
 from nightlatch.ports.store import Store
 from nightlatch.ports.texting import Texting
@@ -59,6 +60,8 @@ class Ports:
     texts: TextRecords
     site: Site
     prices: Prices | None = None
+    mailing: MailRenderer | None = None
+    """Without one there is no mail server, and no mail is queued."""
 
     def new_id(self, prefix: str, now: int) -> str:
         """A fresh id of this type."""

@@ -27,6 +27,8 @@ from nightlatch.app.deciding import (
 from nightlatch.app.judging import Judged, judge
 from nightlatch.app.kernel import transact
 from nightlatch.app.messages import OneShot, OneShotAnswer
+from nightlatch.app.notices.notices import browser_stolen, code_used
+from nightlatch.app.notices.refusals import note_refused, sign_in_refused
 from nightlatch.app.users.reference import user_key
 from nightlatch.domain.errors import Invalid, Throttled
 from nightlatch.domain.factors.base import FactorKind
@@ -73,6 +75,7 @@ async def verify(ports: Ports, caller: Caller, request: OneShot) -> OneShotAnswe
             decision="challenge",
             id=ports.new_id(AUTHENTICATION, ports.clock.now()),
         )
+    await note_refused(ports, answered.user, answered.told_of)
     said = told(ports, answered)
     return OneShotAnswer(
         **{name: getattr(said, name) for name in said.__struct_fields__},
@@ -105,14 +108,20 @@ async def _decide(
     user = started_grace(snapshot.user, decision, now)
     begun_grace = (user,) if user is not None and user is not snapshot.user else ()
     event = answer_event(ports, caller, user, settled, judged, now, beside=report_only_data(decision))
+    refusals = await sign_in_refused(ports, user, settled, judged, now)
+    mails = (
+        *browser_stolen(ports, user, stolen, now),
+        *code_used(ports, user, judged.backup_codes_left, now),
+        *refusals,
+    )
     change = Change(
         root=settled.root,
         expected=snapshot.version if settled.user_known else 0,
         puts=(*judged.states, *judged.unlocked, *left, *stolen, *begun_grace),
-        new=(settled,),
+        new=(settled, *mails),
         events=(*events, event),
     )
-    return change, Answered(settled, user, judged, token)
+    return change, Answered(settled, user, judged, token, told_of=bool(refusals))
 
 
 def judgeable(snapshot: Snapshot, decision: Decision) -> tuple[Factor, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from nightlatch.adapters.cache import CachedCatalog, CachedPolicies, FreshStore, Shared
 from nightlatch.adapters.delivery.texting import PlainTexting
 from nightlatch.adapters.keys import Argon2Hasher, Es256Signer, FreshKeys, KeyEncryptionKey, KeyRing
+from nightlatch.adapters.letters import JinjaMailRenderer
 from nightlatch.adapters.memory.wakeups import InProcessWakeUps
 from nightlatch.adapters.sql.budgets import SqlBudgets
 from nightlatch.adapters.sql.catalog import SqlCatalog
@@ -110,7 +111,7 @@ async def open_everything(
     ):
         ports = replace(opened.ports, outbox=wrap_outbox(opened.ports.outbox))
         ways = await outlets(settings, ports, stack)
-        ports = replace(ports, texting=_texting(settings, opened, ways))
+        ports = replace(ports, texting=_texting(settings, opened, ways), mailing=ports.mailing if ways.mail else None)
         await stack.enter_async_context(delivering(ports, ways, opened.queued))
         yield replace(opened, ports=ports, outlets=ways)
 
@@ -232,6 +233,8 @@ async def _ports(
         texts=SqlTextRecords(database),
         site=Site(public_url=settings.public_url, issuer=settings.issuer, organization=settings.brand.name),
         prices=settings.sms.prices,
+        # Also beside a server, which sends what is queued here.
+        mailing=JinjaMailRenderer(settings.brand) if settings.mail else None,
     )
 
 

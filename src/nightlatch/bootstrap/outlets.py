@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from nightlatch.adapters.delivery.demo import DemoGateway
+from nightlatch.adapters.delivery.smtp import SmtpTransport
 from nightlatch.app.context import Ports
 from nightlatch.bootstrap.delivery import Outlets
 from nightlatch.bootstrap.gateways import open_gateways, open_veto
@@ -26,5 +27,6 @@ async def open_outlets(settings: Settings, ports: Ports, stack: AsyncExitStack) 
         texts=open_gateways(settings, ports, stack),
         routes=settings.sms.routes,
         veto=open_veto(settings, stack),
+        mail=SmtpTransport(settings.mail, ports.clock) if settings.mail else None,
         phones=open_transports(settings, ports, stack),
     )

@@ -17,6 +17,7 @@ from msgspec.structs import FieldInfo
 from nightlatch.adapters.delivery.options import KINDS
 from nightlatch.config.gateways import is_secret, options_of, variable_of
 from nightlatch.config.loopback import is_loopback
+from nightlatch.config.mail import mail_of
 from nightlatch.config.push import push_of
 from nightlatch.config.rules import (
     brand_of,
@@ -27,6 +28,7 @@ from nightlatch.config.rules import (
 )
 from nightlatch.config.schema import (
     BrandSettings,
+    GivenMail,
     GivenPush,
     GivenSettings,
     GivenSms,
@@ -96,10 +98,11 @@ def load_settings(
     given = sources.convert(GivenSettings)
     sms = sms_of(sources, given)
     push = push_of(sources, given)
+    mail = mail_of(sources, given)
     problems = [*sources.problems, *rules(sources, given)]
     if problems:
         raise ConfigError(problems)
-    return _complete(sources, given, sms, push, path, environment)
+    return msgspec.structs.replace(_complete(sources, given, sms, push, path, environment), mail=mail)
 
 
 def reference() -> list[SettingInfo]:
@@ -131,7 +134,12 @@ def gateway_reference() -> dict[str, list[SettingInfo]]:
     }
 
 
-_SECTIONS: dict[str, type[msgspec.Struct]] = {"brand": BrandSettings, "sms": GivenSms, "push": GivenPush}
+_SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "brand": BrandSettings,
+    "sms": GivenSms,
+    "mail": GivenMail,
+    "push": GivenPush,
+}
 
 _FLAGS = {"data_dir": "--data", "database_url": "--database"}
 

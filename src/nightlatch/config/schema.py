@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from nightlatch.adapters.delivery.options import GatewayOptions
+from nightlatch.adapters.delivery.smtp import SmtpOptions, Tls
 from nightlatch.app.texts.caps import Caps, Limits
 from nightlatch.domain.brand import Brand
 from nightlatch.domain.sms.prices import Prices
@@ -99,6 +100,35 @@ class GivenPush(msgspec.Struct, frozen=True, kw_only=True):
         return "GivenPush()"
 
 
+class GivenMail(msgspec.Struct, frozen=True, kw_only=True):
+    """The ``[mail]`` section. Without a host no mail is written."""
+
+    host: Annotated[str | None, Meta(description="the mail server that takes notices; without one none are sent")] = (
+        None
+    )
+    port: Annotated[
+        Annotated[int, Meta(ge=1, le=65535)] | None,
+        Meta(description="its port; by default 587, 465 with tls, 25 with none"),
+    ] = None
+    tls: Annotated[
+        Tls, Meta(description="starttls, tls (from the first byte), or none (a server on this machine only)")
+    ] = Tls.STARTTLS
+    username: Annotated[str | None, Meta(description="who signs in there")] = None
+    password: Annotated[str | None, Meta(description="that account's password; environment only")] = None
+    password_file: Annotated[str | None, Meta(description="the file that holds that password")] = None
+    sender: Annotated[
+        str | None, Meta(description="who mails come from: no-reply@example.org, or Example <no-reply@example.org>")
+    ] = None
+    reply_to: Annotated[str | None, Meta(description="where answers go")] = None
+    ca_file: Annotated[
+        str | None, Meta(description="certificates (PEM) of further authorities that may have signed the server's")
+    ] = None
+
+    def __repr__(self) -> str:
+        """Without the password (K3)."""
+        return f"GivenMail(host={self.host!r})"
+
+
 class GivenSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What may be written, with what is meant where nothing is."""
 
@@ -128,6 +158,7 @@ class GivenSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     brand: BrandSettings = BrandSettings()
     sms: GivenSms = GivenSms()
+    mail: GivenMail = GivenMail()
     push: GivenPush = GivenPush()
 
     def __repr__(self) -> str:
@@ -196,6 +227,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_token: str | None
     brand: Brand
     sms: SmsSettings = SmsSettings()
+    mail: SmtpOptions | None = None
     push: PushSettings = PushSettings()
     file: Path | None = None
 

@@ -18,7 +18,7 @@ FILE_NAME = "nightlatch.toml"
 SYSTEM_FILE = Path("/etc/nightlatch") / FILE_NAME
 
 # The key itself in a file that is read by people and copied into tickets would be no secret.
-NOT_IN_FILES = {"key": "key_file"}
+NOT_IN_FILES = {"key": "key_file", "mail.password": "mail.password_file"}
 
 GATEWAYS = "sms.gateways."
 """Below it names are the operator's own: ``sms.gateways.NAME.OPTION``."""

@@ -24,6 +24,7 @@ from nightlatch.app.factors.sms import turned_on
 from nightlatch.app.judging import Judged, judge
 from nightlatch.app.kernel import Decided
 from nightlatch.app.messages import ActivatedFactor, Activation, Rejection
+from nightlatch.app.notices.notices import way_added
 from nightlatch.app.push.outcome import judged_pairing
 from nightlatch.app.settling import settle
 from nightlatch.app.step_up import refused
@@ -128,7 +129,8 @@ async def _activated(
     events = [_event(ports, caller, user, proved, now, "factor:activated")]
     codes = None
     count = backup_code_count(await ports.policies.current())
-    if count and not active_factors(snapshot):
+    first = not active_factors(snapshot)
+    if count and first:
         codes, paper, paper_state = await fresh_codes(ports, user, snapshot.version, count, now)
         new = (paper, paper_state)
         events.append(codes_event(ports, caller, user, paper, now, replaces=[]))
@@ -136,7 +138,7 @@ async def _activated(
         root=user.id,
         expected=snapshot.version,
         puts=(proved, state, *told),
-        new=new,
+        new=(*new, *way_added(ports, user, proved, now, first=first)),
         deletes=dead_pending(snapshot, now),
         events=tuple(events),
     )

@@ -11,6 +11,7 @@ from nightlatch.app.factors.rules import backup_code_count, dead_pending, requir
 from nightlatch.app.factors.secrets import seal_secret
 from nightlatch.app.kernel import Decided
 from nightlatch.app.messages import BackupCodes, NewBackupCodes
+from nightlatch.app.notices import notices
 from nightlatch.app.settling import settle
 from nightlatch.app.step_up import Leave, approval_key, leave_by_approval, refused
 from nightlatch.app.turns import take_turn
@@ -65,7 +66,7 @@ async def replace_codes(
         root=user.id,
         expected=snapshot.version,
         puts=leave.puts,
-        new=(factor, state),
+        new=(factor, state, *notices.new_codes(ports, user, factor, now)),
         deletes=(*dead_pending(snapshot, now), *with_states(snapshot, old)),
         events=(codes_event(ports, caller, user, factor, now, replaces=[o.id for o in old]),),
     )

@@ -9,6 +9,7 @@ from nightlatch.app.events import make_event
 from nightlatch.app.factors.find import owned
 from nightlatch.app.factors.rules import alive, dead_pending, with_states
 from nightlatch.app.kernel import Decided
+from nightlatch.app.notices.notices import way_removed
 from nightlatch.app.settling import settle
 from nightlatch.app.step_up import Leave, approval_key, leave_by_approval, refused
 from nightlatch.app.users.reference import active
@@ -57,6 +58,7 @@ async def drop_factor(
         root=user.id,
         expected=snapshot.version,
         puts=puts,
+        new=way_removed(ports, user, factor, now) if counted else (),
         deletes=_once((*with_states(snapshot, gone), *dead_pending(snapshot, now))),
         events=events,
     )

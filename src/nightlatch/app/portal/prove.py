@@ -10,6 +10,7 @@ from nightlatch.app.deciding import active_factors
 from nightlatch.app.events import make_event
 from nightlatch.app.judging import Judged, judge
 from nightlatch.app.kernel import Decided
+from nightlatch.app.notices.notices import code_used
 from nightlatch.app.portal.session import Room, move, new_session
 from nightlatch.app.step_up import highest_level
 from nightlatch.app.ways import Way, way_of
@@ -83,7 +84,7 @@ def concluded(ports: Ports, room: Room, judged: Judged, now: int, peer: str) -> 
         root=room.user.id,
         expected=room.snapshot.version,
         puts=(*judged.states, *judged.records, *judged.unlocked),
-        new=new,
+        new=(*new, *code_used(ports, room.user, judged.backup_codes_left, now)),
         deletes=gone,
         events=(event,),
     )

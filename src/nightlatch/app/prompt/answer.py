@@ -5,6 +5,7 @@ from __future__ import annotations
 from nightlatch.app.answer import Answered, decide_answer
 from nightlatch.app.context import Ports
 from nightlatch.app.kernel import Decided
+from nightlatch.app.notices.refusals import note_refused
 from nightlatch.app.prompt.better import nudged
 from nightlatch.app.prompt.session import Seat, Visit, move
 
@@ -30,4 +31,6 @@ async def answer_prompt(ports: Ports, visit: Visit, *, factor_id: str, code: str
             change = await nudged(ports, seat, change, answered, ports.clock.now())
         return change, answered
 
-    return await move(ports, visit, decide)
+    answered = await move(ports, visit, decide)
+    await note_refused(ports, answered.user, answered.told_of)
+    return answered

@@ -13,6 +13,7 @@ from nightlatch.app.devices import revoked_all
 from nightlatch.app.events import make_event
 from nightlatch.app.kernel import Decided, transact
 from nightlatch.app.messages import UserAnswer, UserPatch
+from nightlatch.app.notices.addresses import addresses_changed
 from nightlatch.app.users.answers import user_answer
 from nightlatch.app.users.checks import (
     MOST_ADDRESSES,
@@ -48,7 +49,9 @@ async def change_user(ports: Ports, caller: Caller, ref: str, patch: UserPatch) 
             revoked, events = await revoked_all(ports, caller, after, now, reason="user_disabled")
             puts += revoked
         events = (_event(ports, caller, after, now, fields), *events)
-        return Change(root=after.id, expected=snapshot.version, puts=puts, events=events), user_answer(after)
+        mails = await addresses_changed(ports, before, after, now)
+        change = Change(root=after.id, expected=snapshot.version, puts=puts, new=mails, events=events)
+        return change, user_answer(after)
 
     return await transact(ports.store, user_key(ref), decide)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.events import make_event, new_audit_key
 from nightlatch.app.messages import NewUser, UserAnswer
+from nightlatch.app.notices.addresses import to_confirm
 from nightlatch.app.users.answers import user_answer
 from nightlatch.app.users.checks import (
     MOST_ADDRESSES,
@@ -39,8 +40,9 @@ async def create_user(ports: Ports, caller: Caller, new: NewUser) -> UserAnswer:
         data={"kind": user.kind.value},
         personal={"username": user.username},
     )
+    new_records = (user, *await to_confirm(ports, user, now))
     try:
-        outcome = await ports.store.commit(Change(root=user.id, expected=0, new=(user,), events=(event,)))
+        outcome = await ports.store.commit(Change(root=user.id, expected=0, new=new_records, events=(event,)))
     except Duplicate:
         raise Conflict(TAKEN, code="username_taken") from None
     if outcome is not Outcome.APPLIED:

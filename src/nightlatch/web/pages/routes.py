@@ -8,6 +8,7 @@ from nightlatch.app.context import Ports
 from nightlatch.web.pages.authenticator import pages as authenticator
 from nightlatch.web.pages.demo.pages import demo_routes
 from nightlatch.web.pages.demo.stage import Inbox, Stage
+from nightlatch.web.pages.mail import pages as mail
 from nightlatch.web.pages.portal import changing, number, phoning
 from nightlatch.web.pages.portal import pages as portal
 from nightlatch.web.pages.prompt import answering, numbering, pushing, texting
@@ -32,6 +33,7 @@ def page_handlers(ports: Ports, settings: WebSettings, inbox: Inbox | None = Non
         number,
         phoning,
         authenticator,
+        mail,
     )
     pages = PageRoutes(route for area in areas for route in area.routes)
     if settings.demo:

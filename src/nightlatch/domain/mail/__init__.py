@@ -1,0 +1,1 @@
+"""Mails: what they say, before anybody lays it out."""
