@@ -23,7 +23,7 @@ from nightlatch.app.prompt.view import (
 from nightlatch.app.ways import Way
 from nightlatch.domain.errors import Conflict, NotFound
 from nightlatch.domain.factors.base import FactorKind
-from nightlatch.web.pages.prompt.session import bound, first_way, secret_of, unbound, visit_of
+from nightlatch.web.pages.prompt.session import bound, first_way, no_remembered_way, secret_of, unbound, visit_of
 from nightlatch.web.pages.prompt.words import days, days_left, over_words
 from nightlatch.web.pages.shared.pages import Page, PageRequest, PageRoutes, codes_file, csrf_token, go
 from nightlatch.web.pages.shared.texts import text_notice
@@ -105,8 +105,10 @@ async def setup_code(request: PageRequest) -> Page:
         done = await finish_setup(request.ports, visit, form.get("code", "")[:MAX_CODE])
     except Conflict:
         return go(base_of(visit))
+    if done.rejection is None:
+        return go(base_of(visit), no_remembered_way(request))
     said = "busy" if done.rejection == "throttled" else done.rejection
-    return go(base_of(visit) if said is None else f"{base_of(visit)}?said={said}")
+    return go(f"{base_of(visit)}?said={said}")
 
 
 @routes.get("/prompt/{authentication}/backup-codes.txt")

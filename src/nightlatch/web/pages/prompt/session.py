@@ -42,6 +42,11 @@ def remembered_way(request: PageRequest, way_id: str) -> str:
     return request.site.cookies.set(LAST_WAY, way_id, max_age=LAST_WAY_SECONDS)
 
 
+def no_remembered_way(request: PageRequest) -> str:
+    """The cookie's end: after something was set up the next prompt opens on the strongest way."""
+    return request.site.cookies.clear(LAST_WAY)
+
+
 def first_way(request: PageRequest, ways: Sequence[Way]) -> Way:
     """The way last used in this browser, else the strongest that takes codes now, else the strongest."""
     last = request.cookie(LAST_WAY)
