@@ -10,7 +10,19 @@ from typing import NoReturn
 from cyclopts import App
 
 import nightlatch
-from nightlatch.cli import applications, audit, devices, doctor, factors, keys, policies, serving, texts, users
+from nightlatch.cli import (
+    applications,
+    audit,
+    authenticator,
+    devices,
+    doctor,
+    factors,
+    keys,
+    policies,
+    serving,
+    texts,
+    users,
+)
 from nightlatch.cli.failures import report
 
 ROOT_HELP = """The second lock: a multi-factor authentication server.
@@ -37,7 +49,7 @@ def root() -> App:
     )
     for command in (serving.serve, serving.demo, doctor.doctor):
         app.command(command, help_epilogue="")  # the examples of all commands are the root's
-    for part in (applications, users, factors, devices, policies, audit, texts, keys):
+    for part in (applications, users, factors, devices, policies, audit, texts, keys, authenticator):
         app.command(part.commands)
     return app
 
