@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import enrolling, enumeration, machine, plain, privacyidea, pure, verifying
+from benchmarks import enrolling, enumeration, machine, outbox, plain, privacyidea, pure, sms, verifying
 from benchmarks.fill import fill
 from benchmarks.people import People
 from benchmarks.processes import memory_mb
@@ -199,6 +199,22 @@ def _enumeration(bench: Bench) -> None:
         enumeration.work(store.site, people, bench.report)
 
 
+def _sms(bench: Bench) -> None:
+    data = bench.folder / "sms"
+    for name, url in (("SQLite", f"sqlite:///{data}/sms.db"), ("PostgreSQL", bench.postgres.create_database())):
+        sms.measure(bench.report, name, url, data / name)
+
+
+def _outbox(bench: Bench) -> None:
+    messages = 1_000 * bench.size.seconds
+    folder = bench.folder / "outbox"
+    outbox.measure(
+        bench.report, "PostgreSQL", bench.postgres.create_database(), folder / "postgresql", messages=messages
+    )
+    url = f"sqlite:///{folder}/sqlite/nightlatch.db"
+    outbox.measure(bench.report, "SQLite", url, folder / "sqlite", messages=messages)
+
+
 PARTS: dict[str, Callable[[Bench], None]] = {
     "pure": _pure,
     "verify": _verify,
@@ -207,6 +223,8 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "scale": _scale,
     "idle": _idle,
     "enumeration": _enumeration,
+    "sms": _sms,
+    "outbox": _outbox,
 }
 
 if __name__ == "__main__":

@@ -16,6 +16,14 @@ SCRIPT = Path(__file__).with_name("requests.lua")
 SPARE_SECONDS = 30
 
 
+class TooFew(Failed):
+    """The requests ran out; ``rate`` is how fast."""
+
+    def __init__(self, held: int, seconds: int, rate: float) -> None:
+        super().__init__(f"{held} requests were too few for {seconds} s")
+        self.rate = rate
+
+
 @dataclass(frozen=True)
 class Load:
     """What a run of load was: ``own_cpu`` are the generator's own seconds on a processor."""
@@ -64,7 +72,7 @@ def read_requests(path: Path) -> list[bytes]:
 
 
 def saturate(port: int, requests: Sequence[bytes], *, seconds: int, connections: int) -> Load:
-    """Send requests, each once, for some seconds. Raises ``Failed`` when one is refused or they run out."""
+    """Send requests, each once, for some seconds. Raises ``Failed`` when one is refused, ``TooFew`` when they run out."""
     with tempfile.TemporaryDirectory(prefix="nightlatch-bench-") as folder:
         file = Path(folder, "requests")
         write_requests(file, requests)
@@ -87,6 +95,6 @@ def saturate(port: int, requests: Sequence[bytes], *, seconds: int, connections:
     if not said["requests"]:
         raise Failed(f"no answer in {seconds} s")
     if said["sent"] > said["held"]:
-        raise Failed(f"{said['held']} requests were too few for {seconds} s")
+        raise TooFew(said["held"], seconds, said["requests"] / said["microseconds"] * 1e6)
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return Load(said["requests"], said["microseconds"] / 1e6, said["p50"] / 1e3, said["p99"] / 1e3, cpu)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.load import Load, saturate, write_requests
+from benchmarks.load import Load, TooFew, saturate, write_requests
 from benchmarks.paced import SPARE_SECONDS
 from benchmarks.people import People
 from benchmarks.processes import Failed, cpu_seconds, family, run
@@ -25,6 +25,7 @@ WARM_CODES = 20_000
 GOOD_FOR = 25.0
 # What the first seconds told is no bound for the next ones; the codes must not run out.
 ROOM = 1.6
+TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,18 @@ def maximum(server: Server, store: Store, *, seconds: int) -> tuple[Load, Spent]
     first = saturate(
         server.port, server.verifications(store.people, warm), seconds=WARM_SECONDS, connections=CONNECTIONS
     )
-    codes = store.people.fresh_codes(int(first.rate * seconds * ROOM) + 1_000, within=seconds + 5.0)
+    rate = first.rate
+    for _ in range(TRIES):
+        try:
+            return _measured(server, store, seconds, int(rate * seconds * ROOM) + 1_000)
+        except TooFew as few:
+            # Something else on the machine let go meanwhile.
+            rate = few.rate
+    raise Failed(f"the rate grew by more than {ROOM} each time")
+
+
+def _measured(server: Server, store: Store, seconds: int, count: int) -> tuple[Load, Spent]:
+    codes = store.people.fresh_codes(count, within=seconds + 5.0)
     requests = server.verifications(store.people, codes)
     before = store.approved()
     with spending(server.processes, store.processes) as used:
