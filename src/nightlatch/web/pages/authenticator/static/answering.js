@@ -47,11 +47,13 @@ function no(flow, account, asked, slots) {
 }
 
 async function send(flow, account, asked, slots, decision, number) {
+  flow.answering(true);
   try {
     const status = await answer(account, asked, decision, number);
     flow.over(screenOf(status, decision), slots);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
+    flow.answering(false);
     if (error.status === 401) return flow.gone(account);
     if (error.status === 404) return flow.over("expired", slots);
     fail(error.unreachable ? "offline" : "refused");

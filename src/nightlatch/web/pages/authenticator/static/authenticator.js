@@ -19,6 +19,8 @@ const flow = {
   home,
   over,
   gone,
+  // While an answer is under way, what waits may be gone before we hear of it.
+  answering: (yes) => asking && (asking.answering = yes),
   backToHome: async () => ((await live()).length ? () => home() : null),
 };
 
@@ -163,7 +165,7 @@ function connected(yes) {
 function settle(account, found) {
   if (found?.action === "pair") return;
   if (!found) {
-    if (asking?.factor === account.factor && asking.expires_at > now()) over("expired", asking.slots);
+    if (asking?.factor === account.factor && !asking.answering && asking.expires_at > now()) over("expired", asking.slots);
     return;
   }
   const busy = asking && asking.factor !== account.factor;
