@@ -68,18 +68,19 @@ class _Connection(asyncio.Protocol):
         self._run.answered(self, self._due, head.startswith(b"HTTP/1.1 200") and b'"approved"' in body)
 
     def connection_lost(self, _: Exception | None) -> None:
-        self._run.lost()
+        self._run.lost(self)
 
 
 class _Run:
     def __init__(self, requests: list[bytes], rate: float) -> None:
         self._waiting: deque[tuple[float, bytes]] = deque()
-        self._free: list[_Connection] = []
+        self._free: deque[_Connection] = deque()
         self._requests = requests
         self._rate = rate
         self._took: list[float] = []
         self._late: list[float] = []
         self._refused = 0
+        self._broken = False
         self._over = asyncio.Event()
 
     async def go(self, port: int, connections: int) -> Paced:
@@ -87,10 +88,12 @@ class _Run:
         opened = [
             await loop.create_connection(lambda: _Connection(self), "127.0.0.1", port) for _ in range(connections)
         ]
-        self._free = [protocol for _, protocol in opened]
+        self._free.extend(protocol for _, protocol in opened)
         gc.disable()  # its pauses would be told as the server's
         began = time.process_time()
         await asyncio.wait_for(self._send_all(), len(self._requests) / self._rate + SPARE_SECONDS)
+        if self._broken:
+            raise ConnectionError("the server broke off a connection with a request on it")
         cpu = time.process_time() - began
         took, late = sorted(self._took), sorted(self._late)
         for transport, _ in opened:
@@ -116,7 +119,8 @@ class _Run:
                 await asyncio.sleep(pause)
             self._late.append(time.perf_counter() - due)
             if self._free:
-                self._free.pop().send(due, request)
+                # By turns, so that the server finds none of them idle for long.
+                self._free.popleft().send(due, request)
             else:
                 self._waiting.append((due, request))
         await self._over.wait()
@@ -131,9 +135,12 @@ class _Run:
         if len(self._took) == len(self._requests):
             self._over.set()
 
-    def lost(self) -> None:
-        if len(self._took) < len(self._requests):
-            self._refused += 1
+    def lost(self, connection: _Connection) -> None:
+        if connection in self._free:
+            self._free.remove(connection)
+        elif not self._over.is_set():
+            self._broken = True
+            self._over.set()
 
 
 async def _main(port: int, rate: float, connections: int, file: Path) -> None:
