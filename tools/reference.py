@@ -12,7 +12,7 @@ from typing import Any
 
 from nightlatch.app.event_types import EVENT_TYPES
 from nightlatch.cli.main import root
-from nightlatch.config import reference
+from nightlatch.config import gateway_reference, reference
 from nightlatch.web.app import endpoints_of
 from nightlatch.web.common.error_codes import ERROR_CODES
 from nightlatch.web.common.metrics import Metrics
@@ -60,7 +60,24 @@ at the current one for variables and flags. Lists in variables are separated by 
 An unknown setting stops the start, with its name, its line and the nearest one that exists.
 
 {table(("setting", "variable", "default", "meaning"), rows)}
+
+{gateways()}
 """
+
+
+def gateways() -> str:
+    """The options of SMS gateways, by kind."""
+    parts = [
+        """## SMS gateways
+
+Each is a table with a name of your own, `[sms.gateways.NAME]`, and its `kind`. They are tried in the order of the
+file. Every option may come from the variable `NIGHTLATCH_SMS__NAME__OPTION`; secrets come from there or from the file
+that `OPTION_file` names, and never stand in `nightlatch.toml`. [Send texts](../how-to/send-texts.md) shows each."""
+    ]
+    for kind, options in gateway_reference().items():
+        rows = [(f"`{one.name}`", f"`{one.default}`" if one.default else "", one.description) for one in options]
+        parts.append(f"### {kind}\n\n{table(('option', 'default', 'meaning'), rows)}")
+    return "\n\n".join(parts)
 
 
 def error_codes() -> str:
