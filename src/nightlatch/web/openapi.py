@@ -46,6 +46,7 @@ SECURITY_SCHEME = "apiKey"
 PATH_PATTERNS = {
     "authentication": "^atn_[0-9a-f]{32}$",
     "challenge": "^chl_[0-9a-f]{32}$",
+    "gateway": "^[a-z][a-z0-9_]*$",
     "device": "^dev_[0-9a-f]{32}$",
     "factor": "^fac_[0-9a-f]{32}$",
     "version": "^[0-9]{1,9}$",

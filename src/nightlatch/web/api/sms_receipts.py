@@ -16,6 +16,8 @@ PATH = "/v1/sms/receipts/{gateway}"
 ACCEPTS = (JSON, "application/x-www-form-urlencoded", "text/plain")
 """Amazon SNS sends JSON and calls it text/plain."""
 
+EXAMPLE = {"id": "msg_019b2dcd7c0071899e87245420439a6f", "status": "delivered"}
+
 log = structlog.get_logger("nightlatch.web")
 
 
@@ -31,7 +33,7 @@ def receipt_endpoints(readers: Mapping[str, ReceiptReader]) -> Endpoints:
         """
         await _taken(readers, call, gateway, b"")
 
-    @made.post(PATH, scope=None, status=204, foreign=True, accepts=ACCEPTS, refusals=(Forbidden,))
+    @made.post(PATH, scope=None, status=204, foreign=True, accepts=ACCEPTS, refusals=(Forbidden,), example=EXAMPLE)
     async def post_receipt(call: Call, gateway: str, body: Text) -> None:
         """Tell what became of a text.
 
