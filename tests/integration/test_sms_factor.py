@@ -338,7 +338,7 @@ async def test_texts_are_never_the_only_way_unless_the_policy_says_so(each_world
     attempt = await begun(world, bank)
     kept = (await world.ports.store.load(UserKey(authentication=attempt.id))).authentication
     assert kept is not None
-    assert kept.allowed_kinds == ("totp", "hotp")
+    assert "sms" not in kept.allowed_kinds
     app, _ = await world.activated(bank, "maya")
     approval = await world.approval(bank, "maya", app.code())
     active = await phone.activated(bank, approval=approval)
