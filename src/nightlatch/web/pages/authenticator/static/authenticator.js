@@ -40,7 +40,7 @@ async function start() {
   if (!(await canKeep())) return show("unable");
   if (mustInstall()) return install(code);
   addEventListener("hashchange", () => open(takeAddress()));
-  document.addEventListener("visibilitychange", wake);
+  document.addEventListener("visibilitychange", seen);
   addEventListener("online", wake);
   await register((type) => (type === "push" ? wake() : tellAll()));
   navigator.storage?.persist?.();
@@ -114,6 +114,12 @@ async function refresh() {
   }
   await tellAll({ anew: lost });
   if (showing() === "home") await home();
+}
+
+// Back in front of the person: what was blocked may be free again, and what waits is asked for at once.
+function seen() {
+  wake();
+  if (document.visibilityState === "visible") refresh();
 }
 
 // ---- what waits -----------------------------------------------------------------------------------------------------
