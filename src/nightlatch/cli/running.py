@@ -22,6 +22,10 @@ from nightlatch.cli.failures import UNUSABLE
 from nightlatch.cli.output import say
 from nightlatch.config import Settings
 
+SECONDS_TO_ANSWER = 60
+"""Workers that say nothing for so long are replaced. On a busy machine one takes more than uvicorn's 5 s to import
+what it needs; killing it for that begins the same work anew, again and again."""
+
 SECONDS_TO_FINISH = 10
 """Requests under way get so long; who waits is told ``pending`` at once."""
 
@@ -91,6 +95,7 @@ def _config(settings: Settings, app: object, *, factory: bool = False) -> uvicor
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
+        timeout_worker_healthcheck=SECONDS_TO_ANSWER,
     )
 
 
