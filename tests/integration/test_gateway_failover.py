@@ -22,6 +22,7 @@ from nightlatch.domain.records import MessageStatus
 from nightlatch.domain.time import SECOND
 from nightlatch.ports.directory import EventFilter
 from nightlatch.ports.texting import SendRequest
+from tests.support.installation import Installation
 from tests.support.kannel import PASSWORD, USER, kannel
 from tests.support.kept import free_port
 from tests.support.listener import Answer, listening
@@ -241,3 +242,17 @@ fields = { to = "{to}", text = "{words}" }
     assert (found["sms office"].status, found["sms office"].detail) == ("warn", "kannel does not answer")
     assert found["sms api"].status == "fail"
     assert "{words}" in found["sms api"].detail
+
+
+async def test_a_server_of_its_own_takes_receipts_for_the_gateways_of_its_settings(tmp_path: Path) -> None:
+    """As people start it: what is forged is refused, and a gateway that is none is not there."""
+    gateway = {"KIND": "kannel", "URL": "http://127.0.0.1:9/cgi-bin/sendsms", "USERNAME": USER, "PASSWORD": PASSWORD}
+    variables = {f"NIGHTLATCH_SMS__OFFICE__{name}": text for name, text in gateway.items()}
+    with Installation(tmp_path / "data", environ=variables).serving() as server:
+        async with httpx.AsyncClient(base_url=server.url) as http:
+            forged = await http.get("/v1/sms/receipts/office", params={"id": "msg_1", "mac": "0", "status": "1"})
+            assert (forged.status_code, forged.json()["code"]) == (403, "forbidden")
+            assert (await http.get("/v1/sms/receipts/nobody")).status_code == 404
+            assert (await http.get("/v1/sms/receipts/nobody?id=1")).status_code == 404
+        assert "a receipt was refused" in server.log.read_text("utf-8")
+        assert PASSWORD not in server.log.read_text("utf-8")
