@@ -89,9 +89,9 @@ def _text(parts: tuple[Part, ...], fresh: bool, shared: bool) -> str:
     for number, part in enumerate(parts):
         kept = PARTS[part]
         columns = kept.key if part.operation == DELETE else kept.mapping.names
-        text += f", part{number} AS (\n{_write(part, kept, position)})"
+        text += f", part{number} AS (\n{write_rows(part, kept, position)})"
         if part == EVENTS_PART:
-            text += f", queued AS (\n{_queue(kept, position)})"
+            text += f", queued AS (\n{queue_events(kept, position)})"
         position += 1 + len(columns)
     if shared:
         text += f""", bumped AS (
@@ -100,7 +100,8 @@ def _text(parts: tuple[Part, ...], fresh: bool, shared: bool) -> str:
     return text + "\nSELECT ord FROM done"
 
 
-def _write(part: Part, kept: RecordTable, position: int) -> str:
+def write_rows(part: Part, kept: RecordTable, position: int) -> str:
+    """What writes the rows of one part; their ordinals and columns are parameters from ``position`` on."""
     table = quoted(kept.name)
     if part.operation == DELETE:
         match = " AND ".join(f"t.{quoted(name)} = d.{quoted(name)}" for name in kept.key)
@@ -115,7 +116,8 @@ def _write(part: Part, kept: RecordTable, position: int) -> str:
     return text
 
 
-def _queue(kept: RecordTable, position: int) -> str:
+def queue_events(kept: RecordTable, position: int) -> str:
+    """What gives the same events their places in the queue."""
     names = kept.mapping.names
     return (
         "  INSERT INTO audit_queue (event_id, at, leaf)\n"

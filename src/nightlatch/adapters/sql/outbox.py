@@ -6,27 +6,33 @@ Roots are never touched: the dispatcher and the requests of a user do not wait f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import func, null, select, update
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from nightlatch.adapters.sql.coalescer import Coalescer
-from nightlatch.adapters.sql.engine import Database, Work
-from nightlatch.adapters.sql.outbox_receipts import Told, read_kept, receive, settle
-from nightlatch.adapters.sql.outbox_rows import WAITING, Taking, store_marks, take
+from nightlatch.adapters.sql.engine import Database
+from nightlatch.adapters.sql.outbox_receipts import (
+    Name,
+    forget,
+    keep,
+    moved_by,
+    newest_named,
+    read_kept,
+    step_between,
+)
+from nightlatch.adapters.sql.outbox_rows import WAITING, Step, Taking, steps_on, take
 from nightlatch.adapters.sql.read import fetch, pick
 from nightlatch.adapters.sql.tables import OUTBOX
 from nightlatch.domain.errors import Unavailable
-from nightlatch.domain.records import Channel, OutboxMessage
+from nightlatch.domain.records import Channel, MessageStatus, OutboxMessage
 from nightlatch.ports.outbox import Mark, Receipt, Tell
 from nightlatch.ports.world import Clock, Entropy
 
-T = TypeVar("T")
-
-# What one transaction stores: marks and receipts come one by one, from hand-overs that run side by side.
+# Marks and receipts come one by one, from hand-overs that run side by side.
 BATCH = 64
 # A gateway took the message, so its mark is worth some patience: without one it would be sent again.
 SECONDS_FOR_A_MARK = 8
@@ -42,8 +48,10 @@ class SqlOutbox:
         self._database = database
         self._clock = clock
         self._entropy = entropy
-        self._marks = Coalescer[Mark, bool](self._store_marks, limit=BATCH, lanes=1, key_of=lambda mark: mark.id)
-        self._receipts = Coalescer[Told, OutboxMessage | None](self._store_receipts, limit=BATCH, lanes=1)
+        self._made = steps_on(database)
+        self._steps = Coalescer[Step, bool](self._make, limit=BATCH, lanes=2, key_of=lambda step: step.id)
+        self._names = Coalescer[Name, OutboxMessage | None](self._find, limit=BATCH, lanes=1)
+        self._marking: dict[Name, asyncio.Event] = {}
 
     async def claim(self, channel: Channel, *, limit: int, lease: int) -> Sequence[OutboxMessage]:
         """One statement; rows that another claim has locked are passed over."""
@@ -67,30 +75,69 @@ class SqlOutbox:
         """Stored together with what others mark at this moment."""
         return sum(await asyncio.gather(*map(self._mark, marks)))
 
+    async def _mark(self, mark: Mark) -> bool:
+        step = Step(
+            id=mark.id,
+            was=MessageStatus.WAITING.value,
+            lease=mark.lease,
+            status=mark.status.value,
+            due_at=mark.due_at,
+            gateway=mark.gateway,
+            reference=mark.reference,
+            error=mark.error,
+            done_at=None if mark.status is MessageStatus.WAITING else self._clock.now(),
+            events=mark.events,
+        )
+        name = (mark.gateway, mark.reference)
+        self._marking[name] = marked = asyncio.Event()
+        try:
+            return await self._surely(step)
+        finally:
+            marked.set()
+            if self._marking.get(name) is marked:
+                del self._marking[name]
+
     @retry(
         retry=retry_if_exception_type(Unavailable),
         stop=stop_after_delay(SECONDS_FOR_A_MARK),
         wait=wait_random_exponential(multiplier=0.1, max=1),
         reraise=True,
     )
-    async def _mark(self, mark: Mark) -> bool:
-        # Repeated after an unknown outcome, a mark that was stored finds its lease given back and changes nothing.
-        return await self._marks.submit(mark)
+    async def _surely(self, step: Step) -> bool:
+        # Repeated after an unknown outcome, a step that was made finds the message elsewhere and changes nothing.
+        return await self._steps.submit(step)
 
     async def receive(self, receipts: Sequence[Receipt], tell: Tell) -> Sequence[OutboxMessage]:
         """Stored together with what others receive at this moment."""
-        moved = await asyncio.gather(*(self._receipts.submit(Told(receipt, tell)) for receipt in receipts))
+        moved = await asyncio.gather(*(self._received(receipt, tell) for receipt in receipts))
+        early = [receipt for receipt, message in zip(receipts, moved, strict=True) if message is None]
+        if early:
+            await self._database.write(partial(keep, receipts=early, now=self._clock.now()))
         return [message for message in moved if message is not None]
+
+    async def _received(self, receipt: Receipt, tell: Tell) -> OutboxMessage | None:
+        name = (receipt.gateway, receipt.reference)
+        # Often its mark is just being stored, by this very process.
+        if (marking := self._marking.get(name)) is not None:
+            await marking.wait()
+        message = await self._names.submit(name)
+        after = moved_by(receipt, message, self._clock.now()) if message is not None else None
+        if message is None or after is None:
+            return None
+        return after if await self._steps.submit(step_between(message, after, tell)) else None
 
     async def settle(self, tell: Tell) -> Sequence[OutboxMessage]:
         """Look through the kept receipts, which are few and young."""
-        moved: list[OutboxMessage] = []
+        settled: list[OutboxMessage] = []
         after = ""
         while page := await self._database.read(partial(read_kept, after=after, now=self._clock.now())):
             after = page[-1].key
-            work = partial(settle, kept=page, tell=tell, now=self._clock.now())
-            moved += await self._database.write(work)
-        return moved
+            moved = await asyncio.gather(*(self._received(one.receipt, tell) for one in page))
+            done = [one.key for one, message in zip(page, moved, strict=True) if message is not None]
+            if done:
+                await self._database.write(partial(forget, keys=done))
+            settled += (message for message in moved if message is not None)
+        return settled
 
     async def reseal(self, message: OutboxMessage, sealed: bytes) -> bool:
         """Compares with what is there, which is erased when the message was sent meanwhile."""
@@ -110,24 +157,20 @@ class SqlOutbox:
 
     async def close(self) -> None:
         """Finish what was begun and take no more."""
-        await self._marks.close()
-        await self._receipts.close()
+        await self._names.close()
+        await self._steps.close()
 
-    async def _store_marks(self, marks: Sequence[Mark]) -> Sequence[bool | Exception]:
-        return await self._together(marks, lambda some: partial(store_marks, marks=some, now=self._clock.now()))
+    async def _find(self, names: Sequence[Name]) -> Sequence[OutboxMessage | None]:
+        found = await self._database.read(partial(newest_named, names=sorted(set(names))))
+        return [found.get(name) for name in names]
 
-    async def _store_receipts(self, told: Sequence[Told]) -> Sequence[OutboxMessage | None | Exception]:
-        return await self._together(told, lambda some: partial(receive, told=some, now=self._clock.now()))
-
-    async def _together(
-        self, items: Sequence[Any], work: Callable[[Sequence[Any]], Work[list[T]]]
-    ) -> Sequence[T | Exception]:
+    async def _make(self, steps: Sequence[Step]) -> Sequence[bool | Exception]:
         """One transaction for all; when one item spoils it, each gets its own."""
         try:
-            return await self._database.write(work(items))
+            return await self._made.make(steps)
         except Unavailable:
             raise
-        except Exception as error:  # noqa: BLE001 (told to the one whose item it is)
-            if len(items) == 1:
+        except Exception as error:  # noqa: BLE001 (told to the one whose step it is)
+            if len(steps) == 1:
                 return [error]
-        return [(await self._together([item], work))[0] for item in items]
+        return [(await self._make([step]))[0] for step in steps]

@@ -1,4 +1,4 @@
-"""Receipts: matched with the message that they are for, or kept for some minutes until its mark comes.
+"""Receipts: what they move, and how they are kept for some minutes when they come before their mark.
 
 A gateway may tell that a message arrived before we have stored that the gateway took it. Such a receipt waits in the
 table ``ephemeral``, which is swept. Nothing rests on it but the word ``delivered``.
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, select, tuple_, update
+from sqlalchemy import Connection, delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
-from nightlatch.adapters.sql.outbox_rows import add_events
+from nightlatch.adapters.sql.outbox_rows import Step
 from nightlatch.adapters.sql.read import fetch, pick
 from nightlatch.adapters.sql.tables import EPHEMERAL, OUTBOX
 from nightlatch.domain.records import MessageStatus, OutboxMessage
@@ -24,8 +24,10 @@ from nightlatch.ports.outbox import Receipt, Tell
 KEEP = 5 * MINUTE
 PAGE = 500
 
-_ROWS = OUTBOX.table
-_C = _ROWS.c
+Name = tuple[str | None, str | None]
+"""A gateway, and what it calls a message."""
+
+_C = OUTBOX.table.c
 _E = EPHEMERAL.c
 _PREFIX = "receipt:"
 _BEYOND = "receipt;"
@@ -38,13 +40,6 @@ _MOVES = {
 }
 
 
-class Told(NamedTuple):
-    """A receipt, and how its event is made."""
-
-    receipt: Receipt
-    tell: Tell
-
-
 class Kept(NamedTuple):
     """A receipt that came early, and its key."""
 
@@ -52,11 +47,54 @@ class Kept(NamedTuple):
     receipt: Receipt
 
 
-def receive(connection: Connection, told: Sequence[Told], now: int) -> list[OutboxMessage | None]:
-    """The message that each receipt moved; what moved none is kept."""
-    moved = _move(connection, told, now)
-    _keep(connection, [one.receipt for one, message in zip(told, moved, strict=True) if message is None], now)
-    return moved
+def newest_named(connection: Connection, names: Sequence[Name]) -> dict[Name, OutboxMessage]:
+    """Messages by gateway and its name for them; gateways that begin anew with 1 use a name again."""
+    named = pick(OutboxMessage).where(tuple_(_C.gateway, _C.reference).in_(names)).order_by(_C.id)
+    return {(message.gateway, message.reference): message for message in fetch(connection, OutboxMessage, named)}
+
+
+def moved_by(receipt: Receipt, message: OutboxMessage, now: int) -> OutboxMessage | None:
+    """The message after this receipt; None where it changes nothing any more."""
+    status = MessageStatus.DELIVERED if receipt.delivered else MessageStatus.DEAD
+    if message.status not in _MOVES[status]:
+        return None
+    error = message.error if receipt.delivered else receipt.error or "not_delivered"
+    return msgspec.structs.replace(message, status=status, error=error, done_at=now)
+
+
+def step_between(before: OutboxMessage, after: OutboxMessage, tell: Tell) -> Step:
+    """From one standing to the other, with its event."""
+    return Step(
+        id=before.id,
+        was=before.status.value,
+        lease=None,
+        status=after.status.value,
+        due_at=after.due_at,
+        gateway=after.gateway,
+        reference=after.reference,
+        error=after.error,
+        done_at=after.done_at,
+        events=(tell(after),),
+    )
+
+
+def keep(connection: Connection, receipts: Sequence[Receipt], now: int) -> None:
+    """That it arrived is the last word, in whichever order two of them come."""
+    insert: Any = _DIALECTS[connection.dialect.name].insert(EPHEMERAL)
+    replacing = insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value})
+    for statement, delivered in ((insert.on_conflict_do_nothing(), False), (replacing, True)):
+        rows = [_row(receipt, now) for receipt in receipts if receipt.delivered is delivered]
+        if rows:
+            # In one order everywhere, so that two who keep the same never wait for each other in a ring.
+            connection.execute(statement, sorted(rows, key=lambda row: str(row["key"])))
+
+
+def _row(receipt: Receipt, now: int) -> dict[str, Any]:
+    return {
+        "key": f"{_PREFIX}{receipt.gateway}:{receipt.reference}",
+        "value": msgspec.json.encode(receipt),
+        "expires_at": now + KEEP,
+    }
 
 
 def read_kept(connection: Connection, after: str, now: int) -> list[Kept]:
@@ -66,74 +104,6 @@ def read_kept(connection: Connection, after: str, now: int) -> list[Kept]:
     return [Kept(row.key, msgspec.json.decode(row.value, type=Receipt)) for row in rows]
 
 
-def settle(connection: Connection, kept: Sequence[Kept], tell: Tell, now: int) -> list[OutboxMessage]:
-    """Apply those whose marks have come, and keep them no longer; the messages that they moved."""
-    moved = _move(connection, [Told(one.receipt, tell) for one in kept], now)
-    done = [one.key for one, message in zip(kept, moved, strict=True) if message is not None]
-    if done:
-        connection.execute(delete(EPHEMERAL).where(_E.key.in_(done)))
-    return [message for message in moved if message is not None]
-
-
-def _move(connection: Connection, told: Sequence[Told], now: int) -> list[OutboxMessage | None]:
-    newest = _newest(connection, {(one.receipt.gateway, one.receipt.reference) for one in told})
-    moved: list[OutboxMessage | None] = []
-    events = []
-    for receipt, tell in told:
-        status = MessageStatus.DELIVERED if receipt.delivered else MessageStatus.DEAD
-        name = (receipt.gateway, receipt.reference)
-        message = newest.get(name)
-        if message is None or message.status not in _MOVES[status]:
-            moved.append(None)
-            continue
-        error = message.error if receipt.delivered else receipt.error or "not_delivered"
-        message = msgspec.structs.replace(message, status=status, error=error, done_at=now)
-        newest[name] = message
-        moved.append(message)
-        events.append(tell(message))
-    changed = {message.id: message for message in moved if message is not None}
-    if changed:
-        connection.execute(_MOVED, [_values(message) for message in changed.values()])
-        add_events(connection, events)
-    return moved
-
-
-_MOVED = (
-    update(_ROWS)
-    .where(_C.id == bindparam("which"))
-    .values(status=bindparam("status"), error=bindparam("error"), done_at=bindparam("done_at"))
-)
-
-
-def _values(message: OutboxMessage) -> dict[str, Any]:
-    return {
-        "which": message.id,
-        "status": message.status.value,
-        "error": message.error,
-        "done_at": message.done_at,
-    }
-
-
-def _newest(connection: Connection, names: set[tuple[str, str]]) -> dict[tuple[str | None, str | None], OutboxMessage]:
-    """Messages by gateway and its name for them; gateways that begin anew with 1 use a name again."""
-    named = pick(OutboxMessage).where(tuple_(_C.gateway, _C.reference).in_(sorted(names)))
-    found = fetch(connection, OutboxMessage, named.order_by(_C.id).with_for_update())
-    return {(message.gateway, message.reference): message for message in found}
-
-
-def _keep(connection: Connection, receipts: Sequence[Receipt], now: int) -> None:
-    """That it arrived is the last word, in whichever order two of them come."""
-    insert: Any = _DIALECTS[connection.dialect.name].insert(EPHEMERAL)
-    replacing = insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value})
-    for statement, delivered in ((insert.on_conflict_do_nothing(), False), (replacing, True)):
-        rows = [_kept(receipt, now) for receipt in receipts if receipt.delivered is delivered]
-        if rows:
-            connection.execute(statement, sorted(rows, key=lambda row: str(row["key"])))
-
-
-def _kept(receipt: Receipt, now: int) -> dict[str, Any]:
-    return {
-        "key": f"{_PREFIX}{receipt.gateway}:{receipt.reference}",
-        "value": msgspec.json.encode(receipt),
-        "expires_at": now + KEEP,
-    }
+def forget(connection: Connection, keys: Sequence[str]) -> None:
+    """Keep these no longer."""
+    connection.execute(delete(EPHEMERAL).where(_E.key.in_(keys)))

@@ -1,18 +1,19 @@
-"""Statements over the rows of the outbox: take, mark, and the events that go with it.
+"""The rows of the outbox: taken, and moved on a step.
 
 A take moves ``due_at`` to the end of its lease, so that the index of what is due holds nothing that is under way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, insert, literal_column, null, select, update
+from sqlalchemy import ColumnElement, Connection, case, insert, literal_column, select, update
 
+from nightlatch.adapters.sql.engine import Database
 from nightlatch.adapters.sql.tables import AUDIT_QUEUE, EVENTS, OUTBOX
 from nightlatch.domain.records import Event, MessageStatus, OutboxMessage
-from nightlatch.ports.outbox import LEASE_LOST, Mark
+from nightlatch.ports.outbox import LEASE_LOST
 
 _ROWS = OUTBOX.table
 _C = _ROWS.c
@@ -33,6 +34,9 @@ class Taking(NamedTuple):
 
 def take(connection: Connection, taking: Taking, which: Sequence[ColumnElement[bool]]) -> list[OutboxMessage]:
     """The due messages that this taker alone holds, oldest first."""
+    if connection.dialect.name == "postgresql":
+        # A take that a crash of the server forgets is made again, so nobody waits for the disk.
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
     chosen = select(_C.id, _C.lease, _C.due_at).where(WAITING, _C.due_at <= taking.now, *which)
     chosen = chosen.order_by(_C.due_at, _C.id).limit(taking.limit)
     picked = chosen.with_for_update(skip_locked=True).cte("picked")
@@ -44,54 +48,75 @@ def take(connection: Connection, taking: Taking, which: Sequence[ColumnElement[b
     return sorted(messages, key=lambda message: (message.created_at, message.id))
 
 
-def store_marks(connection: Connection, marks: Sequence[Mark], now: int) -> list[bool]:
-    """Store them with their events; whether each was still held."""
-    named = select(_C.id, _C.lease).where(_C.id.in_([mark.id for mark in marks]), WAITING)
-    rows = connection.execute(named.order_by(_C.id).with_for_update())
-    leases: dict[str, str | None] = {row.id: row.lease for row in rows}
-    held = [mark for mark in marks if leases.get(mark.id) == mark.lease]
-    if held:
-        connection.execute(_MARK, [_marked(mark, now) for mark in held])
-        add_events(connection, [event for mark in held for event in mark.events])
-    return [leases.get(mark.id) == mark.lease for mark in marks]
+class Step(NamedTuple):
+    """A message moves on from where it ``was``, under this ``lease`` (None: nobody's), and its events are stored.
+
+    Nothing of it is done when the message stands elsewhere by now. Only what waits keeps its payload.
+    """
+
+    id: str
+    was: str
+    lease: str | None
+    status: str
+    due_at: int
+    gateway: str | None
+    reference: str | None
+    error: str | None
+    done_at: int | None
+    events: tuple[Event, ...]
 
 
-def add_events(connection: Connection, events: Iterable[Event]) -> None:
-    """Insert audit events and their places in the queue, as a change does."""
+class Steps(Protocol):
+    """How one kind of database makes a batch of steps of distinct messages."""
+
+    async def make(self, steps: Sequence[Step]) -> Sequence[bool]:
+        """All in one transaction; whether each was made."""
+        ...
+
+
+def steps_on(database: Database) -> Steps:
+    """How this database makes them."""
+    if database.dialect == "sqlite":
+        return SqliteSteps(database)
+    from nightlatch.adapters.sql.outbox_postgres import PostgresSteps
+    from nightlatch.adapters.sql.postgres import PostgresDatabase
+
+    assert isinstance(database, PostgresDatabase)
+    return PostgresSteps(database)
+
+
+class SqliteSteps:
+    """See ``Steps``: one statement a step, since each costs microseconds here."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def make(self, steps: Sequence[Step]) -> Sequence[bool]:
+        """See ``Steps``."""
+        return await self._database.write(lambda connection: _make(connection, steps))
+
+
+_STEP = """
+UPDATE outbox SET status = :status, sealed = CASE WHEN :status = 'waiting' THEN sealed END,
+  due_at = :due_at, lease = NULL, leased_until = 0, gateway = :gateway, reference = :reference, error = :error,
+  done_at = :done_at
+WHERE id = :id AND status = :was AND lease IS :lease
+"""
+
+
+def _make(connection: Connection, steps: Sequence[Step]) -> list[bool]:
+    made = [connection.exec_driver_sql(_STEP, _bound(step)).rowcount == 1 for step in steps]
+    events = [event for step, done in zip(steps, made, strict=True) if done for event in step.events]
     rows = [dict(zip(EVENTS.mapping.names, EVENTS.mapping.row(event), strict=True)) for event in events]
     if rows:
         connection.execute(insert(EVENTS.table), rows)
-        queued = [{"event_id": row["id"], "at": row["at"], "leaf": row["leaf"]} for row in rows]
-        connection.execute(insert(AUDIT_QUEUE), queued)
+        connection.execute(
+            insert(AUDIT_QUEUE), [{"event_id": row["id"], "at": row["at"], "leaf": row["leaf"]} for row in rows]
+        )
+    return made
 
 
-_KEPT = bindparam("kept", type_=_C.leased_until.type) == 1
-_MARK = (
-    update(_ROWS)
-    .where(_C.id == bindparam("which"))
-    .values(
-        status=bindparam("status"),
-        sealed=case((_KEPT, _C.sealed), else_=null()),
-        due_at=case((_KEPT, bindparam("due_at")), else_=_C.due_at),
-        lease=null(),
-        leased_until=0,
-        gateway=bindparam("gateway"),
-        reference=bindparam("reference"),
-        error=bindparam("error"),
-        done_at=bindparam("done_at"),
-    )
-)
-
-
-def _marked(mark: Mark, now: int) -> dict[str, Any]:
-    waits = mark.status is MessageStatus.WAITING
-    return {
-        "which": mark.id,
-        "kept": int(waits),
-        "status": mark.status.value,
-        "due_at": mark.due_at,
-        "gateway": mark.gateway,
-        "reference": mark.reference,
-        "error": mark.error,
-        "done_at": None if waits else now,
-    }
+def _bound(step: Step) -> dict[str, Any]:
+    bound = step._asdict()
+    del bound["events"]
+    return bound
