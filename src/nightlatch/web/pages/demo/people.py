@@ -42,7 +42,9 @@ MAYA = Person("maya", "Maya Lindqvist", "New here. Nothing is set up yet.", sinc
 AMARA = Person(
     "amara", "Amara Okafor", "Has an app, and signs in from a new browser.", app=True, number="+491713920003"
 )
-NOOR = Person("noor", "Noor Haddad", "Gets her codes by text, and nothing else.", texts=True, number="+491713920001")
+NOOR = Person(
+    "noor", "Noor Haddad", "Gets her codes by text, and nothing else.", since=10, texts=True, number="+491713920001"
+)
 JONAS = Person("jonas", "Jonas Weber", "Put it off for thirty days. They are over.", since=33, number="+491713920004")
 PAYROLL = Person("payroll-nightly", "Payroll, nightly", "A service account. It holds no phone.", service=True)
 
