@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,18 +112,27 @@ class Server:
 @pytest.fixture(scope="session")
 def nightlatch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real server for the whole run; give each test people of its own."""
-    folder = tmp_path_factory.mktemp("nightlatch")
+    with serving(tmp_path_factory.mktemp("nightlatch")) as server:
+        yield server
+
+
+@contextmanager
+def serving(folder: Path, *, settings: str = "") -> Iterator[Server]:
+    """A real server with these lines of ``nightlatch.toml``, its data in a folder that is made for it."""
+    folder.mkdir(exist_ok=True)
+    (folder / "nightlatch.toml").write_text(settings, encoding="utf-8")
+    where = ["--config", str(folder / "nightlatch.toml"), "--data", str(folder)]
     log = folder / "server.log"
     with log.open("w") as told:
         process = subprocess.Popen(
-            [sys.executable, "-m", "nightlatch", "serve", "--port", "0", "--data", str(folder)],
+            [sys.executable, "-m", "nightlatch", "serve", "--port", "0", *where],
             stdout=subprocess.DEVNULL,
             stderr=told,
             env=_environment(),
         )
     try:
         url = _address(process, log)
-        created = _registered(folder)
+        created = _registered(where)
         headers = {"Authorization": f"Bearer {created['api_key']}"}
         with httpx.Client(base_url=url, headers=headers, timeout=30) as http:
             yield Server(url, created["id"], created["api_key"], http)
@@ -148,13 +158,7 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     raise RuntimeError(f"nightlatch serve did not start:\n{log.read_text()}")
 
 
-def _registered(folder: Path) -> dict[str, str]:
-    command = [sys.executable, "-m", "nightlatch", "app", "create", "tests", "--scope", "admin"]
-    done = subprocess.run(
-        [*command, "--data", str(folder), "--json"],
-        check=True,
-        capture_output=True,
-        text=True,
-        env=_environment(),
-    )
+def _registered(where: list[str]) -> dict[str, str]:
+    command = [sys.executable, "-m", "nightlatch", "app", "create", "tests", "--scope", "admin", "--json", *where]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=_environment())
     return dict(json.loads(done.stdout))

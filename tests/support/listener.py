@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -38,10 +38,14 @@ class Listener:
     answer: Answer = field(default_factory=Answer)
     by_path: dict[str, Answer] = field(default_factory=dict)
     requests: list[Seen] = field(default_factory=list)
+    answering: Callable[[Seen], Answer] | None = None
+    """Decides on each request, in the place of ``by_path`` and ``answer``."""
 
     def take(self, seen: Seen) -> Answer:
         """Keep a request and say what to answer."""
         self.requests.append(seen)
+        if self.answering is not None:
+            return self.answering(seen)
         return self.by_path.get(seen.path.partition("?")[0], self.answer)
 
 
