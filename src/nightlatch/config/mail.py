@@ -75,6 +75,8 @@ def _authorities(sources: Sources, mail: GivenMail) -> str | None:
 
 def _one_address(text: str) -> bool:
     """Whether this is one mailbox, of the form that we take from people too."""
+    if not text.isprintable():
+        return False
     try:
         header = SMTP.header_factory("From", text)
     except ValueError:

@@ -77,7 +77,7 @@ def letter(about: Subject, *, organization: str, help_at: str | None, locale: st
         heading=said.heading.format(**values),
         paragraphs=(*(text.format(help=help_, **values) for text in said.paragraphs),),
         button=said.button if about.link else None,
-        link=about.link,
+        link=about.link if said.button else None,
         ending=words.ending.format(**values),
     )
 
