@@ -16,7 +16,8 @@ from tests.support.api import CONTEXT, Api, Application, open_api
 from tests.support.ports import World
 
 GUARDED = [endpoint for endpoint in ENDPOINTS if endpoint.scope is not None]
-OPEN = [endpoint for endpoint in ENDPOINTS if endpoint.scope is None]
+PHONES = [endpoint for endpoint in ENDPOINTS if endpoint.tag == "Authenticator"]
+OPEN = [endpoint for endpoint in ENDPOINTS if endpoint.scope is None and endpoint not in PHONES]
 UNKNOWN = {
     "user": "usr_00000000000000000000000000000000",
     "factor": "fac_00000000000000000000000000000000",
@@ -49,6 +50,21 @@ async def call(application: Application, endpoint: Endpoint, parts: Mapping[str,
 def test_every_route_names_one_scope_that_exists() -> None:
     assert {endpoint.scope for endpoint in GUARDED} <= set(SCOPES) - {"admin"}
     assert {endpoint.path for endpoint in OPEN} == {"/healthz", "/readyz", "/.well-known/jwks.json"}
+
+
+async def test_a_key_is_of_no_use_where_phones_sign(api: Api) -> None:
+    """Nor is nothing; what is not signed as a whole request answers with its own signature."""
+    bank = await api.application()
+    signed = [endpoint for endpoint in PHONES if endpoint.signed]
+    assert {endpoint.path for endpoint in PHONES} - {endpoint.path for endpoint in signed} == {
+        "/v1/push/pairings",
+        "/v1/push/challenges/{challenge}/response",
+    }
+    for endpoint in signed:
+        for headers in ({}, {"authorization": f"Bearer {bank.key}"}, {"authorization": "Push a.b.c"}):
+            answer = await api.http.request(endpoint.method, endpoint.path, headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (401, "phone_not_paired")
+            assert answer.headers["www-authenticate"].startswith("Push ")
 
 
 def test_operation_ids_are_unique() -> None:

@@ -174,7 +174,8 @@ async def test_at_most_five_factors_are_pending(world: World, bank: Caller) -> N
     ("fields", "pointer", "code"),
     [
         ({"kind": FactorKind.SMS}, "/phone", "required"),
-        ({"kind": FactorKind.PUSH}, "/kind", "kind_not_available"),
+        ({"kind": FactorKind.WEBAUTHN}, "/kind", "kind_not_available"),
+        ({"kind": FactorKind.PUSH, "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"}, "/secret", "only_for_apps"),
         ({"kind": FactorKind.BACKUP_CODES}, "/kind", "kind_not_enrollable"),
         ({"label": "a\nb"}, "/label", "forbidden_character"),
         ({"label": "a\u202eb"}, "/label", "forbidden_character"),

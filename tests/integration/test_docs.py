@@ -6,6 +6,7 @@ import ast
 import json
 import shlex
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,13 @@ async def test_a_call_to_copy_is_understood(api: Api, operation: Operation) -> N
     path = address.removeprefix(SETTINGS.public_url)
     response = await api.http.request(method, path, headers=headers, content=body)
     missing = response.status_code in (404, 409, 412)
-    assert response.is_success or missing or response.json()["code"] == "step_up_required", response.text
+    assert response.is_success or missing or _needs_somebody(response.json()), response.text
+
+
+def _needs_somebody(problem: dict[str, Any]) -> bool:
+    """Whether all that is missing is what a page cannot hold: a person's approval, a phone's signature."""
+    unsigned = {error["pointer"] for error in problem.get("errors", [])}
+    return problem["code"] in ("step_up_required", "phone_not_paired") or unsigned in ({"/proof"}, {"/response"})
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)

@@ -178,7 +178,7 @@ def test_the_first_decision_that_wants_a_factor_starts_the_grace_period(text: st
     decision = asked(text, BARE, Signals())
     assert (decision.outcome, decision.skippable, decision.grace_starts) == ("enroll", True, True)
     assert decision.grace_ends_at == NOW + GRACE
-    assert decision.allowed_kinds == ("totp", "hotp")
+    assert decision.allowed_kinds == ("push", "totp", "hotp")
     assert codes(decision)[-1] == ("grace_period", "enroll")
     assert rfc3339(NOW + GRACE) in decision.reasons[-1].detail
 

@@ -41,6 +41,7 @@ Schema = dict[str, Any]
 
 REF = "#/components/schemas/{name}"
 SECURITY_SCHEME = "apiKey"
+PHONE_SCHEME = "phone"
 
 # How parts of paths look, where they look alike; a user is an id or a user name.
 PATH_PATTERNS = {
@@ -85,7 +86,12 @@ def document(endpoints: Sequence[Endpoint], public_url: str) -> Schema:
                     "scheme": "bearer",
                     "bearerFormat": "nlk_…",
                     "description": f"An application's key. Scopes: {', '.join(SCOPES)}.",
-                }
+                },
+                PHONE_SCHEME: {
+                    "type": "http",
+                    "scheme": "push",
+                    "description": "A JWS of the type nightlatch-push-request+jwt by a paired phone, for this one request.",
+                },
             },
         },
     }
@@ -143,6 +149,8 @@ def _operation(endpoint: Endpoint) -> Schema:
     if endpoint.scope is not None:
         operation["x-scope"] = endpoint.scope
         operation["security"] = [{SECURITY_SCHEME: [endpoint.scope]}]
+    if endpoint.signed:
+        operation["security"] = [{PHONE_SCHEME: []}]
     if endpoint.body is not None:
         operation["requestBody"] = _request_body(endpoint)
     return operation

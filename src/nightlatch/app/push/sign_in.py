@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from nightlatch.app.context import Caller, Ports
-from nightlatch.app.push.opening import Asking, open_push
+from nightlatch.app.push.opening import Asking, open_push, phones_of
 from nightlatch.app.push.sealed import number_place
 from nightlatch.domain.crypto.canonical import action_hash
 from nightlatch.domain.errors import Refusal
+from nightlatch.domain.factors import push
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.records import Authentication, Challenge, Factor, User
 from nightlatch.ports.store import Change, Snapshot
@@ -55,4 +56,8 @@ def number_of(ports: Ports, challenge: Challenge) -> str | None:
 def last_push(snapshot: Snapshot) -> Challenge | None:
     """The push of a sign-in that was opened last."""
     pushes = [challenge for challenge in snapshot.challenges if challenge.kind is FactorKind.PUSH]
-    return max(pushes, key=lambda challenge: challenge.id, default=None)
+    pending = [push.state_of(phone.public).pending for phone in phones_of(snapshot)]
+    waiting = {one.challenge for one in pending if one is not None}
+    return max(
+        pushes, key=lambda challenge: (challenge.id in waiting, challenge.created_at, challenge.id), default=None
+    )

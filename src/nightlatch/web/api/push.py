@@ -29,6 +29,10 @@ endpoints = Endpoints("Authenticator")
 
 LONGEST_WAIT = 30
 
+# A point to show, that of RFC 7515 appendix A.3.
+X = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
+Y = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
+
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=LONGEST_WAIT)]
 
 
@@ -44,8 +48,8 @@ class ChallengesQuery(Query, frozen=True, kw_only=True):
     status=201,
     example={
         "code": "0123456789ABCDEFGHJKMNPQ",
-        "public_key": {"kty": "EC", "crv": "P-256", "x": "…", "y": "…"},
-        "proof": "eyJ…",
+        "public_key": {"kty": "EC", "crv": "P-256", "x": X, "y": Y},
+        "proof": "eyJhbGciOiJFUzI1NiJ9.e30.AA",
         "name": "Pixel 8",
     },
 )
@@ -78,7 +82,7 @@ async def list_push_challenges(call: Call, query: ChallengesQuery) -> PushChalle
     "/v1/push/challenges/{challenge}/response",
     scope=None,
     refusals=(Unauthenticated,),
-    example={"response": "eyJ…"},
+    example={"response": "eyJhbGciOiJFUzI1NiJ9.e30.AA"},
 )
 async def respond_to_challenge(call: Call, challenge: str, body: PushResponse) -> PushResponded:
     """Answer a challenge.
