@@ -7,16 +7,21 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
 
 from nightlatch.adapters.runner import runner
-from nightlatch.adapters.sql.engine import Database
+from nightlatch.adapters.sql.engine import Database, open_database
+from nightlatch.adapters.sql.outbox import SqlOutbox
 from nightlatch.adapters.sql.retention import KEEP_MESSAGES, Retention
 from nightlatch.adapters.sql.store import SqlStore
 from nightlatch.adapters.sql.tables import OUTBOX, SMS_SENDS
+from nightlatch.adapters.system import SystemEntropy
 from nightlatch.app.context import Caller, Ports
-from nightlatch.app.deliver.messages import queue, stand
+from nightlatch.app.deliver.dispatch import Dispatcher
+from nightlatch.app.deliver.messages import message_place, queue, stand
+from nightlatch.app.deliver.sms import SmsHandler
 from nightlatch.app.keys.reseal import reseal_message
 from nightlatch.app.keys.rotate import begin_rotation, finish_rotation
 from nightlatch.app.messages import NewUser
@@ -25,14 +30,16 @@ from nightlatch.bootstrap import Opened, open_everything
 from nightlatch.bootstrap.delivery import Outlets
 from nightlatch.config import Settings, load_settings
 from nightlatch.domain import ids
-from nightlatch.domain.crypto.sealing import key_id_of
+from nightlatch.domain.crypto.sealing import key_id_of, seal
 from nightlatch.domain.errors import Conflict
 from nightlatch.domain.records import Channel, MessageStatus, OutboxMessage, SmsSend
 from nightlatch.domain.time import DAY, MINUTE, SECOND
+from nightlatch.ports.outbox import Mark
 from nightlatch.ports.store import Change, Outcome, UserKey
 from tests.support.databases import NOW, a_user, new_id
-from tests.support.outbox import Gateway, a_message, refusal
+from tests.support.outbox import Gateway, a_message, keep_messages, refusal
 from tests.support.ports import SetClock
+from tests.support.postgres import PostgresServer
 
 CALLER = Caller("system", scopes=frozenset({"admin"}))
 
@@ -49,13 +56,13 @@ async def serving(url: str, folder: Path, gateway: Gateway, clock: SetClock | No
         yield opened
 
 
-async def queued(ports: Ports, ttl: int = 5 * MINUTE) -> OutboxMessage:
+async def queued(ports: Ports, ttl: int = 5 * MINUTE, channel: Channel = Channel.SMS) -> OutboxMessage:
     """A text to a new person."""
     user = await create_user(ports, CALLER, NewUser(username=new_id("person")))
     seen = await ports.store.load(UserKey(user=user.id))
     assert seen.user is not None
     payload = {"to": "+4915112345678", "text": "602931 is your code."}
-    message = queue(ports, ports.clock.now(), Channel.SMS, user=seen.user, payload=payload, ttl=ttl)
+    message = queue(ports, ports.clock.now(), channel, user=seen.user, payload=payload, ttl=ttl)
     change = Change(root=user.id, expected=seen.version, new=(message,))
     assert await ports.store.commit(change) is Outcome.APPLIED
     return message
@@ -156,3 +163,45 @@ async def test_messages_are_swept_after_ninety_days(database: Database, store: S
     counts = [select(func.count()).select_from(kept.table) for kept in (OUTBOX, SMS_SENDS)]
     left = await database.read(lambda connection: [connection.execute(count).scalar_one() for count in counts])
     assert left == [1, 1]
+
+
+async def test_a_mark_survives_lost_connections(postgres: PostgresServer, migrated_postgres_url: str) -> None:
+    """The gateway took the text, so the mark is repeated until it is stored: nothing is sent twice for it."""
+    database = open_database(migrated_postgres_url)
+    store, outbox = SqlStore(database), SqlOutbox(database, SetClock(NOW), SystemEntropy())
+    await keep_messages(store, 20)
+    claimed = await outbox.claim(Channel.SMS, limit=20, lease=MINUTE)
+    name = migrated_postgres_url.rpartition("/")[2]
+    cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+
+    async def mark(message: OutboxMessage) -> int:
+        assert message.lease is not None
+        return await outbox.mark([Mark(id=message.id, lease=message.lease, status=MessageStatus.SENT)])
+
+    marking = asyncio.gather(*map(mark, claimed))
+    await asyncio.to_thread(postgres.sql, cut)
+    await marking
+
+    assert {message.status for message in await outbox.look([message.id for message in claimed])} == {
+        MessageStatus.SENT
+    }
+    await outbox.close()
+    await store.close()
+    await database.close()
+
+
+async def test_a_payload_under_a_key_that_is_not_loaded_yet_waits(sqlite_url: str, tmp_path: Path) -> None:
+    """Another process made the key a moment ago: the message is tried again when ours are reloaded."""
+    gateway = Gateway()
+    async with serving(sqlite_url, tmp_path / "data", gateway) as opened:
+        ports = opened.ports
+        message = await queued(ports)
+        await becomes(ports, message, MessageStatus.SENT)
+        dispatcher = Dispatcher(ports, {Channel.SMS: SmsHandler((gateway,), ports.clock)})
+        other = await queued(ports, channel=Channel.PUSH)  # which this server does not deliver
+        (claimed,) = await dispatcher.claim(Channel.PUSH, 1)
+        sealed = seal(bytes(32), "dk_unknown", b"{}", aad=message_place(other.id, other.user_id), nonce=bytes(12))
+        await dispatcher.deliver(msgspec.structs.replace(claimed, channel=Channel.SMS, sealed=sealed))
+        found = await stand(ports, other.id)
+    assert found is not None
+    assert (found.status, found.error, found.sealed is None) == (MessageStatus.WAITING, "unknown_key", False)
