@@ -29,6 +29,7 @@ from nightlatch.app.answer import answer
 from nightlatch.app.applications.create import create_application
 from nightlatch.app.authenticate import authenticate
 from nightlatch.app.cancel import cancel
+from nightlatch.app.challenge import open_challenge
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.devices import list_devices, revoke_device
 from nightlatch.app.factors.activate import activate_factor
@@ -37,6 +38,7 @@ from nightlatch.app.factors.enroll import enroll_factor
 from nightlatch.app.factors.find import list_factors
 from nightlatch.app.factors.remove import remove_factor
 from nightlatch.app.factors.resynchronize import resynchronize
+from nightlatch.app.factors.sms import send_again
 from nightlatch.app.policy.apply import apply_policy
 from nightlatch.app.policy.read import read_policy
 from nightlatch.app.read_authentication import read_authentication
@@ -144,7 +146,9 @@ class Nightlatch:
     remove_factor = _Awaited(remove_factor)
     resynchronize = _Awaited(resynchronize)
     new_backup_codes = _Awaited(new_backup_codes)
+    send_again = _Awaited(send_again)
     authenticate = _Awaited(authenticate)
+    open_challenge = _Awaited(open_challenge)
     answer = _Awaited(answer)
     verify = _Awaited(verify)
     read_authentication = _Awaited(read_authentication)
@@ -205,7 +209,9 @@ class BlockingNightlatch:
     remove_factor = _Blocking(Nightlatch.remove_factor)
     resynchronize = _Blocking(Nightlatch.resynchronize)
     new_backup_codes = _Blocking(Nightlatch.new_backup_codes)
+    send_again = _Blocking(Nightlatch.send_again)
     authenticate = _Blocking(Nightlatch.authenticate)
+    open_challenge = _Blocking(Nightlatch.open_challenge)
     answer = _Blocking(Nightlatch.answer)
     verify = _Blocking(Nightlatch.verify)
     read_authentication = _Blocking(Nightlatch.read_authentication)

@@ -84,8 +84,8 @@ class Screen:
     seen: set[str] = field(default_factory=set)
 
     async def go(self, path: str) -> None:
-        """Open a page of the server."""
-        await self.page.goto(self.served.url + path)
+        """Open a page of the server; the demo's first makes thirty days of past, on a busy machine slowly."""
+        await self.page.goto(self.served.url + path, timeout=60_000)
 
     async def press(self, name: str, *, exact: bool = False) -> None:
         """Press the first visible button, link or fold of this name."""
