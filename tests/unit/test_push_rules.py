@@ -58,6 +58,7 @@ def test_three_in_ten_minutes_and_the_lanes_are_apart() -> None:
     assert may(rung(*instants, known=True), now=later) is None
     assert may(rung(instants[0]), rung(*instants[1:]), now=later) == 4 * MINUTE, "over all phones"
     assert may(push.succeeded(rung(*instants)), now=later) is None
+    assert [push.is_last([rung(*instants[:n])], later) for n in range(4)] == [False, False, True, False]
 
 
 def test_a_clock_that_was_set_back_stops_nobody_for_long() -> None:

@@ -73,6 +73,11 @@ def browser_stolen(ports: Ports, user: User | None, revoked: tuple[Record, ...],
     return told(ports, user, Subject(notice=Notice.STOLEN_BROWSER, at=now), now)
 
 
+def phone_rests(ports: Ports, user: User, app: str | None, now: int) -> tuple[Record, ...]:
+    """A phone is asked no more for now: strangers asked it often, or its owner said no (P5)."""
+    return told(ports, user, Subject(notice=Notice.PHONE_RESTS, at=now, app=app), now)
+
+
 def told(ports: Ports, user: User, about: Subject, now: int, *, event: str | None = None) -> tuple[Record, ...]:
     """The mails of one notice, one to each verified address. ``event`` is the id of what it tells of."""
     return posted(ports, user, about, now, to=verified(user), event=event)

@@ -10,6 +10,7 @@ from nightlatch.app.deciding import active_factors
 from nightlatch.app.deliver.messages import queue
 from nightlatch.app.events import make_event
 from nightlatch.app.factors.rows import check_mac
+from nightlatch.app.notices.notices import phone_rests
 from nightlatch.app.push.enroll import with_state
 from nightlatch.app.push.sealed import number_key, number_place, open_push_secret, ways_of
 from nightlatch.app.push.words import Words
@@ -22,7 +23,7 @@ from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.push import Pending, PushState
 from nightlatch.domain.factors.push_protocol import base64url
 from nightlatch.domain.ids import CHALLENGE
-from nightlatch.domain.records import Challenge, Channel, Event, Factor, FactorState, OutboxMessage, User
+from nightlatch.domain.records import Challenge, Channel, Event, Factor, FactorState, OutboxMessage, Record, User
 from nightlatch.domain.throttle import Lane
 from nightlatch.domain.time import SECOND, rfc3339, whole_seconds
 from nightlatch.ports.store import Change, Snapshot
@@ -88,10 +89,21 @@ def open_push(
         root=user.id,
         expected=snapshot.version,
         puts=(with_state(factor, state),),
-        new=(challenge, *_messages(ports, user, factor, challenge, asking, now)),
+        new=(
+            challenge,
+            *_messages(ports, user, factor, challenge, asking, now),
+            *_warning(ports, snapshot, user, asking, now),
+        ),
         events=(_event(ports, caller, user, factor, asking, now, "challenge:opened"),),
     )
     return change, Opened(challenge, number)
+
+
+def _warning(ports: Ports, snapshot: Snapshot, user: User, asking: Asking, now: int) -> tuple[Record, ...]:
+    """With the last push that strangers get, its owner is told by mail: somebody has the password (P5)."""
+    states = [push.state_of(phone.public) for phone in phones_of(snapshot)]
+    last = not asking.known and push.is_last(states, now)
+    return phone_rests(ports, user, asking.application_name, now) if last else ()
 
 
 def phones_of(snapshot: Snapshot) -> tuple[Factor, ...]:

@@ -15,6 +15,7 @@ from nightlatch.app.devices import revoked_all
 from nightlatch.app.events import make_event
 from nightlatch.app.factors.rows import check_mac, with_mac
 from nightlatch.app.judging import Judged, accepted
+from nightlatch.app.notices.notices import phone_rests
 from nightlatch.app.push.caller import Paired
 from nightlatch.app.push.enroll import with_state
 from nightlatch.app.push.messages import Responded
@@ -201,6 +202,9 @@ async def _refused(ports: Ports, heard: Heard, over: Authentication | None) -> C
     locks = [record for record in puts if isinstance(record, Factor) and _locks(heard.snapshot, record)]
     if locks:
         events = (*events, _lock_event(ports, heard))
+        kept = await ports.catalog.application(heard.challenge.data["application"] or "")
+        told = phone_rests(ports, user, kept.application.name if kept else None, now)
+        return replace(_change(heard, tuple(puts), *events), new=told)
     return _change(heard, tuple(puts), *events)
 
 

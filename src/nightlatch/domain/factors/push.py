@@ -136,6 +136,11 @@ def check_room(states: Iterable[PushState], *, known: bool, origin: str, now: in
         raise TooMany(recent[-MOST] + WITHIN)
 
 
+def is_last(states: Iterable[PushState], now: int) -> bool:
+    """Whether the push that a stranger is about to send is the last one for a while."""
+    return sum(_is_recent(at, now) for state in states for at in state.others) == MOST - 1
+
+
 def opened(state: PushState, pending: Pending, now: int) -> PushState:
     """The state after a challenge was opened; the one before it is dead."""
     recent = tuple(at for at in (state.known if pending.known else state.others) if _is_recent(at, now))

@@ -32,6 +32,7 @@ class Notice(StrEnum):
     ADDRESSES_CHANGED = "addresses_changed"
     STOLEN_BROWSER = "stolen_browser"
     REFUSED = "refused"
+    PHONE_RESTS = "phone_rests"
     CONFIRM_ADDRESS = "confirm_address"
 
 

@@ -88,6 +88,16 @@ DE = Words(
                 "es jetzt. {help}"),
             ),
         ),
+        "phone_rests": Said(
+            subject="Jemand hat Ihr Telefon um eine Anmeldung bei {app} gefragt",
+            heading="Ihr Telefon wird vorerst nicht mehr gefragt.",
+            paragraphs=(
+                ("Am {when} hat jemand bei {app} Ihr Passwort angegeben, und Ihr Telefon wurde gefragt. Es wurde nicht "
+                "zugestimmt, und Ihr Telefon hat jetzt Ruhe."),
+                ("Waren Sie es? Melden Sie sich auf einem anderen Weg an, dann wird Ihr Telefon wieder gefragt. War es "
+                "jemand anders? Diese Person kennt Ihr Passwort: Ändern Sie es jetzt. {help}"),
+            ),
+        ),
         "confirm_address": Said(
             subject="Bestätigen Sie Ihre Mailadresse für {org}",
             heading="Ist das Ihre Adresse?",

@@ -88,6 +88,16 @@ EN = Words(
                 "{help}"),
             ),
         ),
+        "phone_rests": Said(
+            subject="Somebody asked your phone to sign in at {app}",
+            heading="Your phone is asked no more for now.",
+            paragraphs=(
+                ("On {when} somebody gave your password at {app}, and your phone was asked. It was not approved, and your "
+                "phone rests now."),
+                ("Was it you? Use another way to sign in, and your phone is asked again. Was it somebody else? They know "
+                "your password: change it now. {help}"),
+            ),
+        ),
         "confirm_address": Said(
             subject="Confirm your mail address for {org}",
             heading="Is this your address?",
