@@ -11,6 +11,7 @@ import msgspec
 
 from nightlatch.adapters.cache import CachedPolicies
 from nightlatch.adapters.delivery.options import GatewayOptions
+from nightlatch.adapters.delivery.smtp import SmtpOptions, SmtpTransport
 from nightlatch.adapters.keys import Es256Signer, KeyRing, KeyUnusable
 from nightlatch.adapters.memory.wakeups import InProcessWakeUps
 from nightlatch.adapters.sql import health
@@ -85,6 +86,8 @@ async def diagnose(settings: Settings) -> AsyncIterator[Finding]:
         await database.close()
     for options in settings.sms.gateways:
         yield await _gateway(settings, options)
+    if settings.mail is not None:
+        yield await _mail(settings.mail)
 
 
 async def _guarded(name: str, look: Look, site: _Site) -> Finding:
@@ -260,6 +263,14 @@ async def _gateway(settings: Settings, options: GatewayOptions) -> Finding:
     except CannotStart as error:
         return Finding(name, "fail", str(error))
     return Finding(name, "warn", f"{kind} does not answer", "See its address and password, and whether it runs.")
+
+
+async def _mail(options: SmtpOptions) -> Finding:
+    """Whether the mail server takes our password; nothing is sent to anybody."""
+    if await SmtpTransport(options, SystemClock()).healthy():
+        return Finding("mail", "ok", f"{options.host} answers")
+    mend = "See its address, certificate and password, and whether it runs."
+    return Finding("mail", "warn", f"{options.host} does not answer as it should", mend)
 
 
 async def _leave_receipts(_receipts: Sequence[Receipt]) -> None:
