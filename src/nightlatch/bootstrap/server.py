@@ -37,7 +37,7 @@ log = structlog.get_logger("nightlatch.server")
 
 def make_app(settings: Settings | None, *, parent: int | None, demo: bool) -> Application:
     """See ``nightlatch.bootstrap.create_app``."""
-    configure_logging()
+    configure_logging("WARNING" if demo else "INFO")
     return Application(settings or load_settings(), parent=parent, demo=demo)
 
 

@@ -34,7 +34,8 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 def run(settings: Settings, sock: socket.socket, *, demo: bool = False) -> int:
     """Serve on this socket until told to stop. The answer is the exit code. Raises ``CannotStart``."""
-    configure_logging()
+    # Who looks at the demo wants its address, not a line for each picture it shows.
+    configure_logging("WARNING" if demo else "INFO")
     if settings.workers == 1:
         return _run_here(settings, sock, demo=demo)
     with _shared_metrics():
