@@ -87,6 +87,7 @@ async def create_challenge(call: Call, authentication: str, body: NewChallenge) 
 
     For a number this sends the code. Asked again, it sends a new one, and the code before it is dead; wait
     `resend_after` seconds between two. Codes from an app and backup codes need none.
+    For push it asks the phone: show `number` large, and wait for the answer with `GET …/{id}?wait=25`.
     """
     return await open_challenge(call.ports, call.caller, authentication, body)
 

@@ -56,7 +56,7 @@ async def enroll_factor(call: Call, user: str, body: NewFactor) -> EnrolledFacto
     until it is activated, and dies after 10 minutes. For a user who has an active factor, `approval` names their
     own approved authentication for action `manage_factors`. With `secret` (Base32, 128 bits or more) an existing
     authenticator moves in. `{"kind":"sms","phone":"+49151…"}` texts a code to the number; tell the person what
-    `enrollment.notice` says.
+    `enrollment.notice` says. `{"kind":"push"}` pairs a phone: show the picture with `enrollment.number` beside it.
     """
     return await enroll(call.ports, call.caller, user, body)
 
@@ -100,6 +100,7 @@ async def remove_factor(call: Call, user: str, factor: str, query: RemovalQuery)
 async def activate_factor(call: Call, user: str, factor: str, body: Activation) -> ActivatedFactor:
     """Activate a factor by its first code.
 
+    A phone that is being paired takes no code: call without one once `pairing` of the factor is `answered`.
     The answer to a user's first activation also carries ten backup codes, shown this once. The code counts as used.
     """
     return await activate(call.ports, call.caller, user, factor, body)
