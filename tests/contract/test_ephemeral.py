@@ -101,6 +101,15 @@ async def test_the_first_increment_sets_the_end(kept: Kept) -> None:
     assert await kept.ephemeral.increment("n", ttl=HOUR) == 1
 
 
+async def test_an_increment_by_nothing_reads(kept: Kept) -> None:
+    """Of what is not there it is nothing; a window begins with it."""
+    assert await kept.ephemeral.increment("n", by=0, ttl=TTL) == 0
+    assert await kept.ephemeral.increment("n", ttl=HOUR) == 1
+    assert await kept.ephemeral.increment("n", by=0, ttl=HOUR) == 1
+    await kept.pass_time(TTL + SECOND // 5)
+    assert await kept.ephemeral.increment("n", by=0, ttl=HOUR) == 0
+
+
 @pytest.mark.requirement("G3")
 async def test_a_valkey_that_is_down_is_unavailable() -> None:
     """Never a yes, and never a wait without end."""

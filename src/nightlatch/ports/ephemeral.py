@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Ephemeral(Protocol):
-    """Values with a time to live (µs). The first ``increment`` sets it; later ones keep it."""
+    """Values with a time to live (µs). The first ``increment``, also one by 0, sets it; later ones keep it."""
 
     async def put(self, key: str, value: bytes, *, ttl: int) -> None: ...
 
