@@ -1,7 +1,6 @@
 """The client for applications that ask Nightlatch; imports nothing of the server.
 
-    async with AsyncNightlatch(URL, KEY, application=APP) as mfa:
-        attempt = await mfa.authenticate("maya", ip="192.0.2.7", first_factor="pwd")
+``AsyncNightlatch`` and ``Nightlatch`` talk to a server, and check what it asserts; see docs/how-to/integrate.md.
 """
 
 from nightlatch_client.aio import AsyncNightlatch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import msgspec
@@ -136,8 +136,13 @@ async def metrics_of(http: httpx.AsyncClient) -> str:
 
 
 async def test_metrics_are_for_who_knows_the_token(api: Api) -> None:
-    for headers in ({}, {"authorization": "Bearer x"}, {"authorization": "Bearer é".encode("latin-1")}):
-        response = await api.http.get("/metrics", headers=headers)
+    refused: tuple[dict[str, str] | dict[str, bytes], ...] = (
+        {},
+        {"authorization": "Bearer x"},
+        {"authorization": "Bearer é".encode("latin-1")},
+    )
+    for headers in refused:
+        response = await api.http.get("/metrics", headers=cast(Any, headers))
         assert response.status_code == 401
     app: Any = build(api.world.ports, replace(SETTINGS, metrics_token=None))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test") as http:

@@ -71,6 +71,7 @@ async def test_a_factor_is_begun_scanned_and_activated(world: World, bank: Calle
         "Example", "maya", "SHA1", 6, 30,
     )  # fmt: skip
     assert len(scanned.secret) == 20
+    assert enrolled.enrollment.secret
     assert totp.decode_secret(enrolled.enrollment.secret) == scanned.secret
     assert enrolled.enrollment.qr_svg.startswith("<svg")
     assert enrolled.enrollment.qr_png.startswith("data:image/png;base64,")

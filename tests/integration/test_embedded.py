@@ -30,6 +30,7 @@ async def test_a_person_enrolls_and_signs_in(tmp_path: Path) -> None:
         await mfa.create_user(NewUser(username="maya"))
         factor = await mfa.enroll_factor("maya", NewFactor(kind=FactorKind.TOTP))
         secret = factor.enrollment.secret
+        assert secret
         first = totp.code_at(secret)
         active = await mfa.activate_factor("maya", factor.id, Activation(code=first))
         codes = active.backup_codes
