@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ class SqliteDatabase:
         self._reader = engine_for(path, readers=READERS)
         self._writing = ThreadPoolExecutor(1, "sqlite-writer")
         self._reading = ThreadPoolExecutor(READERS, "sqlite-reader")
+        self._gave_up_at = -1.0
 
     async def read(self, work: Work[T]) -> T:
         """See ``Database``."""
@@ -57,7 +59,7 @@ class SqliteDatabase:
 
     async def write(self, work: Work[T]) -> T:
         """See ``Database``."""
-        return await self._run(self._writing, partial(_within, self._writer, work))
+        return await self._run(self._writing, self._in_turn(partial(_within, self._writer, work)))
 
     async def raw_read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run hot statements on a reading thread, on the driver's connection out of the same pool."""
@@ -65,13 +67,31 @@ class SqliteDatabase:
 
     async def raw_write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run hot statements on the writing thread; the work begins and ends its own transactions."""
-        return await self._run(self._writing, partial(_borrow, self._writer, work))
+        return await self._run(self._writing, self._in_turn(partial(_borrow, self._writer, work)))
 
     async def close(self) -> None:
         """Finish what runs and close the files."""
         for threads, engine in ((self._writing, self._writer), (self._reading, self._reader)):
             await asyncio.to_thread(threads.shutdown)
             engine.dispose()
+
+    def _in_turn(self, work: Callable[[], T]) -> Callable[[], T]:
+        """The work, unless one before it gave up on another process's lock while it waited: whoever stands in this
+        line then hears of it at once, and not after five seconds for each that stood before them.
+        """
+        since = time.monotonic()
+
+        def run() -> T:
+            if since <= self._gave_up_at:
+                raise Unavailable
+            try:
+                return work()
+            except Unavailable as error:
+                if is_busy(error.__cause__):
+                    self._gave_up_at = time.monotonic()
+                raise
+
+        return run
 
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         try:
@@ -152,3 +172,9 @@ def is_machine(error: sqlite3.Error) -> bool:
     """Whether the error is of the file, the disk or the lock, so that the outcome is not known to be ours."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _MACHINE
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Whether another process held the file for longer than we wait."""
+    error = error.orig if isinstance(error, exc.DBAPIError) else error
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
