@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,66 +10,10 @@ import pytest
 from nightlatch.domain.time import SECOND
 from nightlatch.ports.store import UserKey
 from nightlatch_client.assertions import Expected, check
-from tests.support.api import CONTEXT, Api, Application, open_api
+from tests.support.api import CONTEXT, Api, open_api
 from tests.support.phones import PushPhone
 from tests.support.ports import SITE, World
-
-
-@dataclass
-class Held:
-    """A person with a paired phone, at a bank."""
-
-    api: Api
-    bank: Application
-    user: str
-    phone: PushPhone
-    backup_codes: list[str]
-
-    async def begin(self, **fields: Any) -> str:
-        """The path of a sign-in that waits."""
-        body = {"user": self.user, "context": CONTEXT} | fields
-        begun = await self.bank("POST", "/v1/authentications", body)
-        assert begun.json()["decision"] == "challenge", begun.text
-        return f"/v1/authentications/{begun.json()['id']}"
-
-    async def ask(self, path: str, **fields: Any) -> Any:
-        """Ask the phone for this sign-in."""
-        return await self.bank("POST", f"{path}/challenges", {"factor": self.phone.factor} | fields)
-
-    async def asked(self, path: str, **fields: Any) -> tuple[dict[str, Any], str]:
-        """The challenge as the phone sees it, and the number that the sign-in shows."""
-        opened = await self.ask(path, **fields)
-        assert opened.status_code == 201, opened.text
-        (challenge,) = await self.phone.waiting(self.api.http)
-        assert challenge["id"] == opened.json()["id"]
-        return challenge, opened.json()["number"]
-
-    async def answer(self, challenge: dict[str, Any], decision: str, number: str | None = None, **fields: Any) -> str:
-        """What the server says to an answer."""
-        answered = await self.phone.answer(self.api.http, challenge, decision, number, **fields)
-        assert answered.status_code == 200, answered.text
-        return str(answered.json()["status"])
-
-
-async def enrolled(api: Api, bank: Application, user: str, **fields: Any) -> dict[str, Any]:
-    """A pairing that was begun."""
-    begun = await bank("POST", f"/v1/users/{user}/factors", {"kind": "push"} | fields)
-    assert begun.status_code == 201, begun.text
-    answer: dict[str, Any] = begun.json()
-    return answer
-
-
-async def held(api: Api, username: str = "maya", **fields: Any) -> Held:
-    """A person with a paired phone."""
-    bank = await api.application(name=f"bank of {username}")
-    user = await api.person(bank, username)
-    begun = await enrolled(api, bank, user)
-    phone = PushPhone(SITE.public_url, api.world.clock)
-    answered = await phone.pair(api.http, begun["enrollment"], **fields)
-    assert answered.json() == {"status": "approved"}
-    active = await bank("POST", f"/v1/users/{user}/factors/{begun['id']}/activation", {})
-    assert active.status_code == 200, active.text
-    return Held(api, bank, user, phone, active.json()["backup_codes"])
+from tests.support.push_api import Held, enrolled, held
 
 
 @pytest.fixture
@@ -252,96 +195,6 @@ async def test_a_challenge_is_over_after_two_minutes(maya: Held) -> None:
     challenge, number = await maya.asked(path)
     maya.api.world.clock.advance(120 * SECOND - 1)
     assert await maya.answer(challenge, "approve", number) == "approved"
-
-
-@pytest.mark.requirement("P5")
-async def test_a_no_ends_the_sign_in_and_the_second_locks_until_another_factor_is_proved(maya: Held) -> None:
-    """Whoever has the password rings twice, and no more."""
-    for locked in (False, True):
-        path = await maya.begin()
-        challenge, _ = await maya.asked(path)
-        assert await maya.answer(challenge, "deny") == "denied"
-        told = (await maya.bank("GET", path)).json()
-        assert (told["status"], told["reason"]) == ("rejected", "denied_on_phone")
-        assert bool(await maya.api.world.events("push:locked")) is locked
-    path = await maya.begin()
-    refused = await maya.ask(path)
-    assert (refused.status_code, refused.json()["code"]) == (409, "push_locked")
-    proved = await maya.bank("POST", f"{path}/verifications", {"code": maya.backup_codes[0]})
-    assert proved.json()["status"] == "approved", proved.text
-    challenge, number = await maya.asked(await maya.begin())
-    assert await maya.answer(challenge, "approve", number) == "approved"
-
-
-@pytest.mark.requirement("P5")
-async def test_a_second_no_after_ten_minutes_is_a_first_one(maya: Held) -> None:
-    """And one to a device that is known counts for nothing."""
-    for _ in range(2):
-        challenge, _ = await maya.asked(await maya.begin())
-        assert await maya.answer(challenge, "deny") == "denied"
-        maya.api.world.clock.advance(600 * SECOND)
-    challenge, number = await maya.asked(path := await maya.begin())
-    assert await maya.answer(challenge, "approve", number) == "approved"
-    token = (await maya.bank("GET", path)).json()["device_token"]
-    for _ in range(2):
-        challenge, _ = await maya.asked(await maya.begin(context=CONTEXT | {"device_token": token}))
-        assert await maya.answer(challenge, "deny") == "denied"
-    assert (await maya.ask(await maya.begin())).status_code == 201
-
-
-@pytest.mark.requirement("P5")
-async def test_not_me_locks_at_once_and_forgets_every_device(maya: Held) -> None:
-    """Also for the devices that were known, which may be a thief's."""
-    challenge, number = await maya.asked(path := await maya.begin())
-    assert await maya.answer(challenge, "approve", number) == "approved"
-    token = (await maya.bank("GET", path)).json()["device_token"]
-    challenge, _ = await maya.asked(path := await maya.begin())
-    assert await maya.answer(challenge, "not_me") == "not_me"
-    told = (await maya.bank("GET", path)).json()
-    assert (told["status"], told["reason"]) == ("rejected", "not_me")
-    assert [event.reason for event in await maya.api.world.events("push:locked")] == ["not_me"]
-    assert [event.reason for event in await maya.api.world.events("device:revoked")] == ["not_me"]
-    for context in (CONTEXT, CONTEXT | {"device_token": token}):
-        assert (await maya.ask(await maya.begin(context=context))).json()["code"] == "push_locked"
-    assert (await maya.phone.call(maya.api.http, "GET", "/v1/push/factor")).json()["locked"] == "not_me"
-
-
-@pytest.mark.requirement("P5")
-async def test_a_thief_with_the_password_rings_three_times_in_ten_minutes(maya: Held) -> None:
-    """Thirty sign-ins in a minute, each that was let through being waited out; the owner's own device is never stopped."""
-    challenge, number = await maya.asked(path := await maya.begin())
-    assert await maya.answer(challenge, "approve", number) == "approved"
-    token = (await maya.bank("GET", path)).json()["device_token"]
-    rung = 0
-    for _ in range(30):
-        asked = await maya.ask(await maya.begin())
-        rung += asked.status_code == 201
-        if asked.status_code != 201:
-            assert (asked.status_code, asked.json()["code"]) == (429, "throttled")
-            assert asked.json()["retry_after"] > 0
-        maya.api.world.clock.advance(2 * SECOND)
-    assert rung == 1, "one waits, and nobody else's takes its place"
-    for _ in range(4):
-        maya.api.world.clock.advance(121 * SECOND)
-        rung += (await maya.ask(await maya.begin())).status_code == 201
-    assert rung == 3
-    assert await maya.api.world.events("push:not_asked")
-    own = await maya.begin(context=CONTEXT | {"device_token": token})
-    challenge, number = await maya.asked(own)
-    assert await maya.answer(challenge, "approve", number) == "approved"
-
-
-@pytest.mark.requirement("P5")
-async def test_the_owner_s_request_takes_the_place_of_a_stranger_s(maya: Held) -> None:
-    """And no stranger's takes the place of the owner's."""
-    challenge, number = await maya.asked(path := await maya.begin())
-    assert await maya.answer(challenge, "approve", number) == "approved"
-    token = (await maya.bank("GET", path)).json()["device_token"]
-    stranger, their_number = await maya.asked(await maya.begin())
-    own, own_number = await maya.asked(await maya.begin(context=CONTEXT | {"device_token": token}))
-    assert (await maya.ask(await maya.begin())).status_code == 429
-    assert await maya.answer(stranger, "approve", their_number) == "expired"
-    assert await maya.answer(own, "approve", own_number) == "approved"
 
 
 @pytest.mark.requirement("P4")

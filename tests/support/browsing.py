@@ -192,3 +192,17 @@ async def open_pages(world: World, settings: WebSettings = SETTINGS) -> Pages:
     created = await create_application(world.ports, OPERATOR, new)
     caller = replace(await caller_by_key(world.ports, created.api_key), actor=f"application:{created.id}")
     return Pages(world, app, Bank(world, caller))
+
+
+async def pages_with_maya(world: World) -> Pages:
+    """Pages, a bank, and Maya, who has no way yet."""
+    opened = await open_pages(world)
+    await world.person(opened.bank.caller)
+    return opened
+
+
+async def to_prompt(pages: Pages, browser: Visitor, **more: object) -> Visitor:
+    """Sign in at the bank and follow it to the prompt."""
+    attempt = await pages.bank.send(**more)  # type: ignore[arg-type]
+    assert attempt.prompt_url is not None
+    return await browser.get(attempt.prompt_url)
