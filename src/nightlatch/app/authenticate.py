@@ -193,12 +193,7 @@ async def _started(
 
 
 async def _decide(
-    ports: Ports,
-    caller: Caller,
-    request: NewAuthentication,
-    ask: Asked,
-    new_user: User | None,
-    snapshot: Snapshot,
+    ports: Ports, caller: Caller, request: NewAuthentication, ask: Asked, new_user: User | None, snapshot: Snapshot
 ) -> tuple[Change, Started]:
     now = ports.clock.now()
     created = new_user if snapshot.user is None else None
@@ -214,19 +209,13 @@ async def _decide(
         return_url=request.return_url if decision.outcome != "allow" else None,
         state=request.state,
     )
-    puts, events = theft(ports, caller, snapshot, seen, now)
-    new: list[Record] = [created, *await to_confirm(ports, created, now)] if created else []
-    new += browser_stolen(ports, snapshot.user, puts, now)
+    stolen, events = theft(ports, caller, snapshot, seen, now)
     user = started_grace(snapshot.user, decision, now)
-    if user is not snapshot.user and user is not None:
-        puts = (*puts, user) if created is None else puts
-        new = [user, *new[1:]] if created else new
-    token, url = None, None
-    if decision.outcome == "allow":
-        authentication = approved(ports, authentication, assess((), ask.first_factor), now)
-        if user is not None and user.kind is UserKind.PERSON:
-            token, left = trace(ports, authentication, seen.device, now)
-            puts = (*puts, *left)
+    begun_grace = (user,) if user and not created and user is not snapshot.user else ()
+    new: list[Record] = [user, *await to_confirm(ports, created, now)] if user and created else []
+    new += browser_stolen(ports, snapshot.user, stolen, now)
+    authentication, token, left = _allowed(ports, ask, authentication, user, seen, now)
+    url = None
     if authentication.return_url is not None:
         url, ticket = issue_prompt(ports, now, authentication, named=possible_name(_name(request)))
         new.append(ticket)
@@ -235,36 +224,42 @@ async def _decide(
     change = Change(
         root=authentication.root,
         expected=snapshot.version if authentication.user_known else 0,
-        puts=puts,
+        puts=(*stolen, *begun_grace, *left),
         new=tuple(new),
         events=events,
     )
     return change, Started(authentication, user, snapshot, token, url, now)
 
 
+def _allowed(
+    ports: Ports, ask: Asked, authentication: Authentication, user: User | None, seen: Recognized, now: int
+) -> tuple[Authentication, str | None, tuple[Record, ...]]:
+    """What policy allows is approved at once: with a person's device token, and what else that leaves behind."""
+    if authentication.decision != "allow":
+        return authentication, None, ()
+    authentication = approved(ports, authentication, assess((), ask.first_factor), now)
+    if user is None or user.kind is not UserKind.PERSON:
+        return authentication, None, ()
+    token, left = trace(ports, authentication, seen.device, now)
+    return authentication, token, left
+
+
 def _name(request: NewAuthentication) -> str:
     return request.user if isinstance(request.user, str) else request.user.username
 
 
+_DECIDED = {"allow": AuthenticationStatus.APPROVED, "deny": AuthenticationStatus.REJECTED}
+"""What policy decides by itself; all else waits for an answer."""
+
+
 def begin(
-    ports: Ports,
-    ask: Asked,
-    snapshot: Snapshot,
-    seen: Recognized,
-    decision: Decision,
-    now: int,
-    *,
-    named: str,
+    ports: Ports, ask: Asked, snapshot: Snapshot, seen: Recognized, decision: Decision, now: int, *, named: str
 ) -> Authentication:
     """The authentication as policy decided it, not yet answered."""
     id_ = ports.new_id(AUTHENTICATION, now)
     user = snapshot.user
     if user is not None and user.status is UserStatus.DELETED:
         user = None
-    status = {
-        "allow": AuthenticationStatus.APPROVED,
-        "deny": AuthenticationStatus.REJECTED,
-    }.get(decision.outcome, AuthenticationStatus.PENDING)
     return Authentication(
         id=id_,
         root=user.id if user else id_,
@@ -288,7 +283,7 @@ def begin(
         remember_for=decision.remember_for,
         grace_ends_at=decision.grace_ends_at,
         policy_version=decision.policy_version,
-        status=status,
+        status=_DECIDED.get(decision.outcome, AuthenticationStatus.PENDING),
         status_reason="denied" if decision.outcome == "deny" else None,
         created_at=now,
         expires_at=now + LIFE,
