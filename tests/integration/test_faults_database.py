@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from nightlatch.domain.errors import Unavailable
 from tests.support import postgres as postgres_support
 from tests.support import run
 from tests.support.installation import WITHIN, Installation, children
-from tests.support.kept import keep
+from tests.support.kept import Kept, keep
 from tests.support.load import Load, check, read_kept
 from tests.support.postgres import PostgresServer
 from tests.support.server import Client, Person, Site, told
@@ -34,6 +34,40 @@ def own_postgres() -> Iterator[PostgresServer]:
     server = postgres_support.start(durable=True)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def start_again(own_postgres: PostgresServer) -> Iterator[Callable[[], None]]:
+    """Starts it once it was stopped, on the files that it left."""
+    started: list[Kept] = []
+    folder = own_postgres.kept.folder
+    address = {"port": str(own_postgres.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+    command: list[str | Path] = [own_postgres.binaries / "postgres", "-D", folder / "data"]
+    for name, value in address.items():
+        command += ["-c", f"{name}={value}"]
+
+    def ready() -> bool:
+        probe: list[str | Path] = [
+            own_postgres.binaries / "pg_isready",
+            "-q",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(own_postgres.port),
+        ]
+        return subprocess.run(probe, check=False).returncode == 0
+
+    def start() -> None:
+        deadline = time.monotonic() + WITHIN
+        while not (folder / "ended").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        (folder / "ended").unlink()
+        started.append(keep(command, folder, owner=run.owner(), ready=ready))
+
+    yield start
+    for kept in started:
+        kept.stop()
 
 
 @pytest.fixture
@@ -67,28 +101,10 @@ async def back_within(client: Client, seconds: float) -> None:
         await asyncio.sleep(0.1)
 
 
-def start_again(server: PostgresServer) -> None:
-    """Start a PostgreSQL that was stopped, on the files that it left."""
-    folder = server.kept.folder
-    deadline = time.monotonic() + WITHIN
-    while not (folder / "ended").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    (folder / "ended").unlink()
-    chosen = {"port": str(server.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
-    command: list[str | Path] = [server.binaries / "postgres", "-D", folder / "data"]
-    for name, value in chosen.items():
-        command += ["-c", f"{name}={value}"]
-
-    def ready() -> bool:
-        probe = [str(server.binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(server.port)]
-        return subprocess.run(probe, check=False).returncode == 0
-
-    keep(command, folder, owner=run.owner(), ready=ready)
-
-
 @pytest.mark.requirement("G3", "G1", "T4")
-async def test_a_postgresql_that_stops_and_comes_back(breakable: Site, own_postgres: PostgresServer) -> None:
+async def test_a_postgresql_that_stops_and_comes_back(
+    breakable: Site, own_postgres: PostgresServer, start_again: Callable[[], None]
+) -> None:
     """In the middle of load. While it is away every answer is 503, none an approval."""
     with breakable.serving():
         async with breakable.calling() as client:
@@ -100,7 +116,7 @@ async def test_a_postgresql_that_stops_and_comes_back(breakable: Site, own_postg
                 assert await status_of(client, "/readyz") == 503
                 await load.heard(10, "unknown")
                 assert {answer.said for answer in load.answers[while_away:]} == {"unknown"}
-                await asyncio.to_thread(start_again, own_postgres)
+                await asyncio.to_thread(start_again)
                 await load.heard(20, "approved")
             async with breakable.rows() as rows:
                 check(await read_kept(rows), load.answers, load.people)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from tests.support import run
 from tests.support import valkey as valkey_support
 from tests.support.installation import WITHIN, Installation
-from tests.support.kept import keep
+from tests.support.kept import Kept, keep
 from tests.support.load import Load, check, read_kept
 from tests.support.server import Client, Person, Site, crowd, told
 from tests.support.valkey import ValkeyServer
@@ -28,6 +28,23 @@ def own_valkey() -> Iterator[ValkeyServer]:
     server = valkey_support.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def start_again(own_valkey: ValkeyServer) -> Iterator[Callable[[], None]]:
+    """Starts another one at the same address, which knows nothing of what was."""
+    started: list[Kept] = []
+    folder = own_valkey.kept.folder
+    command: list[str | Path] = [folder / "valkey-server", "--port", str(own_valkey.port), "--bind", "127.0.0.1"]
+    command += ["--save", "", "--appendonly", "no", "--dir", folder]
+
+    def start() -> None:
+        (folder / "ended").unlink()
+        started.append(keep(command, folder, owner=run.owner(), ready=own_valkey.answers))
+
+    yield start
+    for kept in started:
+        kept.stop()
 
 
 @pytest.fixture
@@ -46,15 +63,6 @@ async def ended(server: ValkeyServer) -> None:
         await asyncio.sleep(0.02)
 
 
-def start_again(server: ValkeyServer) -> None:
-    """Another one at the same address, which knows nothing of what was."""
-    folder = server.kept.folder
-    (folder / "ended").unlink()
-    command: list[str | Path] = [folder / "valkey-server", "--port", str(server.port), "--bind", "127.0.0.1"]
-    command += ["--save", "", "--appendonly", "no", "--dir", folder]
-    keep(command, folder, owner=run.owner(), ready=server.answers)
-
-
 async def nothing_is_allowed(client: Client, person: Person) -> None:
     """What must be refused is, and a code works once of fifty times."""
     assert (await client.verify(person, person.wrong())).json()["reason"] == "wrong_code"
@@ -66,7 +74,9 @@ async def nothing_is_allowed(client: Client, person: Person) -> None:
 
 
 @pytest.mark.requirement("G3", "T4", "H3")
-async def test_a_valkey_that_ends_and_comes_back_empty(leaning: Site, own_valkey: ValkeyServer) -> None:
+async def test_a_valkey_that_ends_and_comes_back_empty(
+    leaning: Site, own_valkey: ValkeyServer, start_again: Callable[[], None]
+) -> None:
     """Codes are judged as before, since rows decide; what only it could say is refused, and leaves nothing behind."""
     with leaning.serving():
         async with leaning.calling() as client:
@@ -84,7 +94,7 @@ async def test_a_valkey_that_ends_and_comes_back_empty(leaning: Site, own_valkey
             pending = await client("GET", f"/v1/users/{newcomer.id}/factors/{newcomer.factor}")
             assert pending.json()["status"] == "pending"
 
-            await asyncio.to_thread(start_again, own_valkey)
+            await asyncio.to_thread(start_again)
             await nothing_is_allowed(client, await client.with_hotp())
             made = await client("POST", path, body)
             assert made.status_code == 201, made.text
