@@ -31,6 +31,7 @@ def test_it_is_honored_where_something_is_created_and_on_no_verification() -> No
     assert creating == {
         "/v1/users",
         "/v1/users/{user}/factors",
+        "/v1/users/{user}/factors/{factor}/challenges",
         "/v1/users/{user}/backup-codes",
         "/v1/users/{user}/portal-links",
         "/v1/authentications",
