@@ -133,10 +133,11 @@ async def test_the_victim_of_a_deadlock_is_repeated(migrated_postgres_url: str) 
     assert await ours is Outcome.APPLIED
     deadlocks = "SELECT pg_stat_force_next_flush(), deadlocks FROM pg_stat_database WHERE datname = current_database()"
     for _ in range(50):
-        if (await other.fetchrow(deadlocks))["deadlocks"] == 1:
+        if (await other.fetchrow(deadlocks))["deadlocks"]:
             break
         await asyncio.sleep(0.1)
-    assert (await other.fetchrow(deadlocks))["deadlocks"] == 1
+    # On a busy machine the repeat may meet the same holder once more.
+    assert (await other.fetchrow(deadlocks))["deadlocks"] >= 1
     await other.close()
     await store.close()
     await database.close()
