@@ -28,7 +28,7 @@ GIVEN: dict[str, Any] = {
 }
 
 
-@pytest.mark.requirement("E1")
+@pytest.mark.requirement("E1", "E6")
 def test_an_assertion_says_who_proved_what_to_whom_and_for_five_minutes() -> None:
     """All claims, with times in whole seconds, rounded down."""
     assert claims(**GIVEN) == {

@@ -183,6 +183,16 @@ def test_a_withdrawn_signing_key_neither_signs_nor_verifies(keys: Keys) -> None:
     assert published(signer) == [new.kid]
 
 
+@pytest.mark.requirement("K2")
+async def test_a_hash_of_other_parameters_still_verifies() -> None:
+    """Parameters stand in the hash. A code is used once, so none is ever hashed anew: the next set has the new ones."""
+    older = PasswordHasher(time_cost=1, memory_cost=8_192, parallelism=2).hash("a code")
+    hasher = Argon2Hasher(threads=1)
+    assert await hasher.verify(older, "a code")
+    assert not await hasher.verify(older, "another code")
+    hasher.close()
+
+
 @pytest.mark.requirement("L2")
 async def test_slow_hashes_are_argon2id_with_the_stated_cost() -> None:
     hasher = Argon2Hasher(threads=1)
