@@ -48,7 +48,7 @@ class Post:
         return self.pages.world
 
     async def new(self) -> list[Got]:
-        """What arrives that did not before."""
+        """What arrives that did not before, by recipient: mails of one instant have no order of their own."""
         ports, before = self.world.ports, len(self.server.got)
         options = SmtpOptions(
             host="127.0.0.1", port=self.server.port, tls=Tls.NONE, sender="Meridian <no-reply@meridian.example>"
@@ -56,7 +56,7 @@ class Post:
         dispatcher = Dispatcher(ports, {Channel.MAIL: MailHandler(SmtpTransport(options, ports.clock))})
         for message in await dispatcher.claim(Channel.MAIL, 100):
             await dispatcher.deliver(message)
-        return self.server.got[before:]
+        return sorted(self.server.got[before:], key=lambda got: got.recipients)
 
     async def only(self, subject: str) -> Got:
         """The one mail to her first address, of those that arrive."""
