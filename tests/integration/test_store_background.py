@@ -1,4 +1,4 @@
-"""What runs beside requests: the sequencer, the sweep, the watch over what is cached."""
+"""What runs beside requests: the sequencer, the sweep, the look at what other processes changed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.util import await_only
 
+from nightlatch.adapters.cache.shared import TRUSTED_FOR, Shared
 from nightlatch.adapters.sql.catalog import SqlCatalog
 from nightlatch.adapters.sql.directory import SqlDirectory
 from nightlatch.adapters.sql.engine import Database, open_database
@@ -30,7 +31,6 @@ from nightlatch.adapters.sql.retention import (
 from nightlatch.adapters.sql.sequencer import Sequencer
 from nightlatch.adapters.sql.store import SqlStore
 from nightlatch.adapters.sql.tables import AUDIT_LOG, AUDIT_QUEUE, GENERATION, METADATA, ROOTS, TICKETS
-from nightlatch.adapters.sql.watch import GenerationWatch
 from nightlatch.domain.errors import Unavailable
 from nightlatch.domain.records import FactorStatus, IdempotentAnswer
 from nightlatch.domain.time import HOUR, SECOND
@@ -241,46 +241,33 @@ async def test_a_sweep_takes_a_thousand_rows_and_leaves_what_somebody_holds(migr
     await database.close()
 
 
-async def test_another_process_tells_that_caches_are_stale(database: Database, database_url: str) -> None:
-    """Within two seconds of a shared change; not of any other."""
-    changed = asyncio.Event()
-    watch = GenerationWatch(SqlCatalog(database), changed.set)
-    watch.start()
-    await asyncio.wait_for(changed.wait(), 10)
-    changed.clear()
+@pytest.mark.requirement("G3")
+async def test_another_process_tells_that_what_is_remembered_is_stale(database: Database, database_url: str) -> None:
+    """Of a shared change the next look knows, of no other; without a database nothing is trusted for long."""
+    clock = SetClock(NOW)
+    shared = Shared(SqlCatalog(database), clock)
     other = open_database(database_url)
     elsewhere = SqlStore(other)
+    await shared.look()
+    seen = shared.epoch
 
     await elsewhere.commit(Change(root="app_1", expected=0))
-    await asyncio.sleep(1.3)
-    assert not changed.is_set()
+    await shared.look()
+    assert shared.epoch == seen
 
     await elsewhere.commit(Change(root="app_1", expected=1, shared=True))
-    await asyncio.wait_for(changed.wait(), 2)
-
-    await watch.stop()
+    await shared.look()
+    assert shared.epoch == seen + 1
     await elsewhere.close()
     await other.close()
 
-
-@pytest.mark.requirement("G3")
-async def test_caches_are_dropped_when_nobody_can_vouch_for_them(database: Database) -> None:
-    """A generation that cannot be read is a changed one."""
-    drops = 0
-
-    def drop() -> None:
-        nonlocal drops
-        drops += 1
-
-    watch = GenerationWatch(SqlCatalog(database), drop)
-    await watch.look()
-    await watch.look()
-    assert drops == 1
     await database.close()
-    for expected in (2, 3):
-        with pytest.raises(Unavailable):
-            await watch.look()
-        assert drops == expected
+    clock.at += TRUSTED_FOR - 1
+    with pytest.raises(Unavailable):
+        await shared.look()
+    assert shared.trusted()
+    clock.at += 1
+    assert not shared.trusted()
 
 
 def roots(connection: Connection) -> int:
