@@ -9,19 +9,22 @@ from nightlatch.adapters.sql.engine import Database
 from nightlatch.adapters.sql.sequencer import Sequencer
 from nightlatch.adapters.sql.store import SqlStore
 from nightlatch.domain.errors import Invalid
-from nightlatch.domain.records import User
+from nightlatch.domain.records import MessageStatus, SeenNetwork, TicketKind, User
 from nightlatch.ports.directory import EventFilter, UserFilter
 from nightlatch.ports.store import Change
 from tests.support.databases import (
     NOW,
+    a_challenge,
     a_device,
     a_factor,
     a_state,
+    a_ticket,
     a_user,
     an_authentication,
     an_event,
     keep_person,
 )
+from tests.support.outbox import a_message
 
 
 @pytest.fixture
@@ -117,6 +120,29 @@ async def test_sign_ins_come_newest_first(store: SqlStore, directory: SqlDirecto
     await store.commit(Change(root=user.id, expected=1, new=tuple(attempts)))
     await store.commit(Change(root=decoy.id, expected=0, new=(decoy,)))
     assert await directory.sign_ins(user.id, limit=3) == attempts[:0:-1]
+
+
+async def test_belongings_are_what_goes_with_a_user(store: SqlStore, directory: SqlDirectory) -> None:
+    """Of each kind at most so many; not a message that was sent, and nothing of others, whatever id it shows."""
+    user, factor = await keep_person(store, "maya")
+    other, _ = await keep_person(store, "ravi")
+    attempt = an_authentication(user)
+    mine = (
+        a_device(user, b"1" * 32),
+        SeenNetwork(user_id=user.id, network="192.0.2.0/24", last_at=NOW),
+        attempt,
+        a_ticket(b"1" * 32, user.id, kind=TicketKind.MAIL_LINK),
+        a_message(user),
+    )
+    more = (a_ticket(b"2" * 32, user.id), a_ticket(b"3" * 32, user.id))
+    beside = (a_message(user, status=MessageStatus.SENT, sealed=None), a_challenge(attempt, factor))
+    theirs = (a_device(other, b"4" * 32), a_message(other), a_ticket(b"5" * 32, other.id, user_id=user.id))
+    await store.commit(Change(root=user.id, expected=1, new=(*mine, *beside)))
+    await store.commit(Change(root=other.id, expected=1, new=theirs))
+    assert tuple(await directory.belongings(user.id, limit=10)) == mine
+    await store.commit(Change(root=user.id, expected=2, new=more))
+    assert len(await directory.belongings(user.id, limit=2)) == len(mine) + 1
+    assert set(await directory.belongings("usr_none", limit=10)) == set()
 
 
 async def test_events_come_in_their_sequence(store: SqlStore, directory: SqlDirectory, database: Database) -> None:

@@ -230,7 +230,7 @@ async def test_a_deleted_user_leaves_a_name_and_a_history(world: World) -> None:
     assert (left.user.audit_key, left.factors, dict(left.states)) == (b"", (), {})
     assert await world.ports.directory.devices(maya.id, None) == []
     assert await world.ports.directory.sign_ins(maya.id, limit=10) == []
-    assert await world.ports.directory.networks(maya.id) == []
+    assert await world.ports.directory.belongings(maya.id, limit=10) == []
     events = [event for event in await world.events() if event.user == maya.id]
     assert {"user:created", "factor:activated", "user:deleted"} <= {event.type for event in events}
     assert all(event.personal is None for event in events)
@@ -238,7 +238,7 @@ async def test_a_deleted_user_leaves_a_name_and_a_history(world: World) -> None:
 
 async def test_many_sign_ins_are_forgotten_in_batches(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many there are."""
-    monkeypatch.setattr(delete, "SIGN_INS_AT_ONCE", 2)
+    monkeypatch.setattr(delete, "AT_ONCE", 2)
     bank = await world.application()
     maya = await world.person(bank)
     for _ in range(5):

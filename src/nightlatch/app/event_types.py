@@ -10,7 +10,8 @@ EVENT_TYPES: dict[str, str] = {
     "user:changed": "A user's fields were changed; `data.fields` names them.",
     "user:disabled": "A user was disabled, and all devices were revoked.",
     "user:enabled": "A disabled user may sign in again.",
-    "user:deleted": "A user was deleted: factors, devices and personal data are gone, the name stays taken.",
+    "user:deleted": "A user was deleted: factors, devices, links and personal data are gone, what waited to be sent is "
+    "never sent, the name stays taken.",
     "address:verified": "The link that was mailed to an address was used: it is verified.",
     "factor:enrolled": "A factor was begun; it does not count before it is activated.",
     "factor:activated": "A factor was proved for the first time, and counts from now on.",

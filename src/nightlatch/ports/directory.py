@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from nightlatch.domain.records import Authentication, Device, Event, Factor, FactorState, SeenNetwork, User
+from nightlatch.domain.records import Authentication, Device, Event, Factor, FactorState, Record, User
 
 
 class UserFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,8 +48,11 @@ class Directory(Protocol):
 
     async def sign_ins(self, user_id: str, *, limit: int) -> Sequence[Authentication]: ...
 
-    async def networks(self, user_id: str) -> Sequence[SeenNetwork]:
-        """From where this user proved a factor."""
+    async def belongings(self, user_id: str, *, limit: int) -> Sequence[Record]:
+        """What goes with a user beside factors: devices, networks, sign-ins, tickets, and messages that wait.
+
+        Of each at most ``limit``.
+        """
         ...
 
     async def events(self, which: EventFilter, *, after: int, limit: int) -> Sequence[LoggedEvent]: ...

@@ -25,9 +25,21 @@ from sqlalchemy.dialects.postgresql import JSONB
 from nightlatch.adapters.sql import tables as t
 from nightlatch.adapters.sql.engine import Database
 from nightlatch.adapters.sql.mapping import refuse_unkept
+from nightlatch.adapters.sql.outbox_rows import WAITING
 from nightlatch.adapters.sql.read import cut, fetch, pick
 from nightlatch.domain import ids
-from nightlatch.domain.records import Authentication, Device, Event, Factor, FactorState, Record, SeenNetwork, User
+from nightlatch.domain.records import (
+    Authentication,
+    Device,
+    Event,
+    Factor,
+    FactorState,
+    OutboxMessage,
+    Record,
+    SeenNetwork,
+    Ticket,
+    User,
+)
 from nightlatch.ports.directory import EventFilter, LoggedEvent, UserFilter
 
 R = TypeVar("R", bound=Record)
@@ -88,11 +100,22 @@ class SqlDirectory:
         statement = pick(Authentication).where(attempts.root == user_id).order_by(*newest).limit(limit)
         return await self._list(Authentication, statement, user_id)
 
-    async def networks(self, user_id: str) -> Sequence[SeenNetwork]:
-        """By network."""
-        seen = t.SEEN_NETWORKS.table.c
-        statement = pick(SeenNetwork).where(seen.user_id == user_id).order_by(seen.network)
-        return await self._list(SeenNetwork, statement, user_id)
+    async def belongings(self, user_id: str, *, limit: int) -> Sequence[Record]:
+        """All in one read. What hangs on the root of an unknown name is nobody's."""
+        refuse_unkept(user_id)
+        owners: dict[type[Record], ColumnElement[bool]] = {
+            Device: t.DEVICES.table.c.user_id == user_id,
+            SeenNetwork: t.SEEN_NETWORKS.table.c.user_id == user_id,
+            Authentication: t.AUTHENTICATIONS.table.c.root == user_id,
+            Ticket: t.TICKETS.table.c.root == user_id,
+            OutboxMessage: and_(t.OUTBOX.table.c.root == user_id, WAITING),
+        }
+        statements = {record: pick(record).where(owner).limit(limit) for record, owner in owners.items()}
+
+        def read(connection: Connection) -> list[Record]:
+            return [found for record, each in statements.items() for found in fetch(connection, record, each)]
+
+        return await self._database.read(read)
 
     async def events(self, which: EventFilter, *, after: int, limit: int) -> Sequence[LoggedEvent]:
         """By place in the sequence, those behind ``after``."""

@@ -81,7 +81,7 @@ DEVICES = _index(_unique(RecordTable("devices", r.Device, "id"), "token_hash"), 
 _index(DEVICES, "last_seen_at")
 _index(DEVICES, "id", only="proved_at IS NULL")
 SEEN_NETWORKS = RecordTable("seen_networks", r.SeenNetwork, "user_id", "network")
-TICKETS = _index(RecordTable("tickets", r.Ticket, "hash"), "expires_at")
+TICKETS = _index(_index(RecordTable("tickets", r.Ticket, "hash"), "expires_at"), "root")
 POLICY_VERSIONS = RecordTable("policy_versions", r.PolicyVersion, "version")
 DATA_KEYS = RecordTable("data_keys", r.DataKey, "id")
 SIGNING_KEYS = RecordTable("signing_keys", r.SigningKey, "kid")
