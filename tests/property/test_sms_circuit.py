@@ -84,9 +84,10 @@ class Tries(RuleBasedStateMachine):
 
     @invariant()
     def it_opens_again(self) -> None:
-        """After the longest rest somebody is let in, whatever happened."""
+        """Now or after the longest rest somebody is let in, whatever happened, the clock set back included."""
         assert self.circuit.rest <= LONGEST_REST
-        assert circuit.begin(self.circuit, self.now + LONGEST_REST + TRIAL) is not None
+        instants = (self.now, self.now + LONGEST_REST + TRIAL)
+        assert any(circuit.begin(self.circuit, instant) is not None for instant in instants)
 
 
 TestTries = Tries.TestCase
