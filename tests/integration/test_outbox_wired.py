@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -184,9 +184,8 @@ async def test_a_mark_survives_lost_connections(postgres: PostgresServer, migrat
     await marking
 
     # A connection of the pool that has not told its end yet answers that the database does not.
-    async for attempt in AsyncRetrying(retry=retry_if_exception_type(Unavailable), stop=stop_after_attempt(20)):
-        with attempt:
-            found = await outbox.look([message.id for message in claimed])
+    patient = AsyncRetrying(retry=retry_if_exception_type(Unavailable), stop=stop_after_attempt(20))
+    found: Sequence[OutboxMessage] = await patient(outbox.look, [message.id for message in claimed])
     assert {message.status for message in found} == {MessageStatus.SENT}
     await outbox.close()
     await store.close()
