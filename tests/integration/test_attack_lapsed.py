@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from nightlatch.app.answer import answer
+from nightlatch.app.applications.by_key import caller_by_key
 from nightlatch.app.applications.revoke import revoke_application
+from nightlatch.app.applications.rotate import rotate_key
 from nightlatch.app.authenticate import authenticate
 from nightlatch.app.context import Caller
 from nightlatch.app.factors.activate import activate_factor
@@ -260,6 +262,43 @@ async def test_links_pages_and_prompts_end_with_the_application_that_began_them(
         await enter(world.ports, token)
     with pytest.raises(SignedOut):
         await begin_app(world.ports, token)
+
+
+@pytest.mark.requirement("X5", "E4")
+async def test_links_and_pages_end_with_the_key_that_began_them(each_world: World) -> None:
+    """Its key was stolen, and used to make links to the pages of people without a factor; so it was rotated.
+
+    Who proved a factor is the person, whoever made the link; sign-ins under way are finished, and fetched by the new key.
+    """
+    world, pages = each_world, await open_pages(each_world)
+    bank = pages.bank.caller
+    await world.person(bank)
+    assert bank.application is not None
+    phone, _ = await world.activated(bank, "maya")
+    owner = await proved_page(world, bank, phone)
+    await world.person(bank, "ravi")
+    used, unused = [(await new_portal_link(world.ports, bank, "ravi")).url.partition("ticket=")[2] for _ in range(2)]
+    token = await redeem_link(world.ports, used, "192.0.2.1")
+    await begin_app(world.ports, token)
+    attempt = await pages.bank.send()
+    assert attempt.prompt_url is not None
+
+    rotated = await rotate_key(world.ports, OPERATOR, bank.application.id)
+
+    with pytest.raises(LinkDead):
+        await redeem_link(world.ports, unused, "192.0.2.1")
+    with pytest.raises(SignedOut):
+        await enter(world.ports, token)
+    with pytest.raises(SignedOut):
+        await begin_app(world.ports, token)
+    await begin_app(world.ports, owner)
+    pages.bank.caller = again = await caller_by_key(world.ports, rotated.api_key)
+    async with pages.browser() as maya:
+        await maya.get(attempt.prompt_url)
+        await maya.submit("/code", code=phone.code())
+        assert (await pages.bank.result(maya.left_with)).status == "approved"
+    link = (await new_portal_link(world.ports, again, "ravi")).url.partition("ticket=")[2]
+    await enter(world.ports, await redeem_link(world.ports, link, "192.0.2.1"))
 
 
 NEW_PLACE = """

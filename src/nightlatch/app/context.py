@@ -84,12 +84,13 @@ SCOPES = (
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks. ``actor`` goes into every event: ``application:app_…``, ``person:usr_…``,
-    ``operator:cli:NAME`` or ``system``.
+    ``operator:cli:NAME`` or ``system``. ``key_hash`` is of the API key that came, where one did.
     """
 
     actor: str
     application: Application | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
+    key_hash: bytes | None = None
 
     def may(self, scope: str) -> bool:
         """Whether the caller holds this scope, or all of them."""

@@ -23,4 +23,4 @@ async def caller_by_key(ports: Ports, text: str) -> Caller:
     if key is None or key.revoked_at is not None:
         raise Unauthenticated
     application = kept.application
-    return Caller(f"application:{application.id}", application, frozenset(key.scopes))
+    return Caller(f"application:{application.id}", application, frozenset(key.scopes), hash_)

@@ -15,9 +15,14 @@ async def standing(ports: Ports, application_id: str) -> KeptApplication:
     return kept
 
 
-async def stands_by(ports: Ports, application_id: str | None) -> bool:
-    """Whether what an application began may go on: links and prompts end with it. An operator's needs none."""
+async def stands_by(ports: Ports, application_id: str | None, key_hash: bytes | None = None) -> bool:
+    """Whether what an application began may go on: links and prompts end with it. An operator's needs none.
+
+    With ``key_hash`` it also ends with the key by which it was begun.
+    """
     if application_id is None:
         return True
     kept = await ports.catalog.application(application_id)
-    return kept is not None and kept.application.revoked_at is None
+    if kept is None or kept.application.revoked_at is not None:
+        return False
+    return key_hash is None or any(key.hash == key_hash and key.revoked_at is None for key in kept.keys)

@@ -168,7 +168,7 @@ def begun_factor(room: Room, now: int) -> Factor | None:
 def _turned_on(
     ports: Ports, room: Room, change: Change, told: ActivatedFactor, label: str | None, now: int
 ) -> tuple[Change, TurnedOn]:
-    session, ticket = new_session(ports, room.user, room.ticket.application_id, now, proved=told.id)
+    session, ticket = new_session(ports, room.user, room.ticket, now, proved=told.id)
     if told.backup_codes is not None:
         codes = keep(ports, room.user.id, CODES, msgspec.json.encode(told.backup_codes))
         ticket = msgspec.structs.replace(ticket, data={**ticket.data, CODES: codes})

@@ -6,6 +6,7 @@ from nightlatch.app.context import Caller, Ports
 from nightlatch.app.events import make_event
 from nightlatch.app.kernel import Decided, transact
 from nightlatch.app.messages import PortalLink
+from nightlatch.app.portal.session import made_by
 from nightlatch.app.tickets import issue
 from nightlatch.app.users.reference import active, user_key
 from nightlatch.domain.errors import Invalid
@@ -35,6 +36,7 @@ async def new_portal_link(ports: Ports, caller: Caller, ref: str) -> PortalLink:
             user_id=user.id,
             application_id=caller.application.id if caller.application else None,
             ttl=LINK_LIFE,
+            data=made_by(caller.key_hash),
         )
         event = make_event(ports, caller, now, "portal_link:created", user=user, personal={"username": user.username})
         change = Change(root=user.id, expected=snapshot.version, new=(ticket,), events=(event,))

@@ -64,7 +64,7 @@ def concluded(ports: Ports, room: Room, judged: Judged, now: int, peer: str) -> 
     new: tuple[Record, ...] = ()
     gone: tuple[Record, ...] = ()
     if judged.evidence is not None and judged.factor is not None:
-        session, ticket = new_session(ports, room.user, room.ticket.application_id, now, proved=judged.factor.id)
+        session, ticket = new_session(ports, room.user, room.ticket, now, proved=judged.factor.id, is_owner=True)
         new, gone = (ticket,), (room.ticket,)
     event = make_event(
         ports,

@@ -36,6 +36,8 @@ BEGUN = "factor"
 CODES = "codes"
 PUSH = "push"
 """The challenge that a phone is asked to prove by."""
+KEY = "key"
+"""The hash of the API key by which the link was made, in a link's notes too; until the person proved a factor."""
 
 
 class SignedOut(NotFound):
@@ -105,9 +107,9 @@ async def redeem_link(ports: Ports, token: str, peer: str) -> str:
             raise LinkDead
         if link.used_at is not None or not holds(link.created_at, link.expires_at, now):
             raise LinkDead
-        if not await stands_by(ports, link.application_id):
+        if not await _stands(ports, link):
             raise LinkDead
-        session, ticket = new_session(ports, user, link.application_id, now)
+        session, ticket = new_session(ports, user, link, now)
         event = make_event(
             ports,
             Caller(actor=f"person:{user.id}"),
@@ -130,20 +132,38 @@ async def redeem_link(ports: Ports, token: str, peer: str) -> str:
 
 
 def new_session(
-    ports: Ports, user: User, application_id: str | None, now: int, *, proved: str | None = None
+    ports: Ports, user: User, before: Ticket, now: int, *, proved: str | None = None, is_owner: bool = False
 ) -> tuple[str, Ticket]:
-    """A session's token and ticket. One that is made by proof, of the factor ``proved``, replaces the one before."""
+    """A session's token and ticket, in the place of the link or session ``before``.
+
+    ``proved`` is the factor by whose proof it is made. With ``is_owner`` it was a factor that the person had before,
+    and the session no longer hangs on the key by which its link was made.
+    """
     data: dict[str, Any] = {SEEN: now} | ({PROVED: now, PROVED_BY: proved} if proved else {})
+    key = before.data.get(KEY)
+    if key is not None and not is_owner:
+        data[KEY] = key
     return issue(
         ports,
         now,
         TicketKind.PORTAL_SESSION,
         root=user.id,
         user_id=user.id,
-        application_id=application_id,
+        application_id=before.application_id,
         ttl=SESSION_LIFE,
         data=data,
     )
+
+
+def made_by(key_hash: bytes | None) -> dict[str, Any]:
+    """The notes of a link that was made by this key."""
+    return {} if key_hash is None else {KEY: key_hash.hex()}
+
+
+async def _stands(ports: Ports, ticket: Ticket) -> bool:
+    """Whether the application and the key that made the link are still in force: either may have been a thief's."""
+    key = ticket.data.get(KEY)
+    return await stands_by(ports, ticket.application_id, bytes.fromhex(key) if key else None)
 
 
 async def enter(ports: Ports, token: str | None) -> Room:
@@ -177,9 +197,8 @@ async def look(ports: Ports, token: str | None, *, challenge: str | None) -> Roo
 
 
 async def _admitted(ports: Ports, snapshot: Snapshot) -> Room:
-    """The room, unless the application that made the link was revoked since: its key may have been a thief's."""
     room = let_in(snapshot, ports.clock.now())
-    if not await stands_by(ports, room.ticket.application_id):
+    if not await _stands(ports, room.ticket):
         raise SignedOut
     return room
 
