@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from nightlatch.app.factors.enroll import enroll_factor
 from nightlatch.app.factors.find import list_factors
+from nightlatch.app.factors.remove import remove_factor
+from nightlatch.app.messages import NewFactor
 from nightlatch.app.policy.apply import apply_policy
-from tests.support.browsing import Pages, Visitor, open_pages
+from nightlatch.app.read_authentication import read_authentication
+from nightlatch.domain.errors import StepUpRequired
+from nightlatch.domain.factors.base import FactorKind
+from tests.support.browsing import Pages, Visitor, open_pages, pages_with_maya
 from tests.support.ports import OPERATOR, World
 
 ELSEWHERE = "198.51.100.9"
@@ -66,3 +72,31 @@ async def test_a_policy_that_wants_a_confirmation_wants_it_of_what_was_begun_bef
         await visitor.submit("/setup/code", code=phone.code())
     factors = await list_factors(pages.world.ports, pages.bank.caller, "maya")
     assert [factor.status.value for factor in factors.data] == ["pending"]
+
+
+@pytest.mark.requirement("B1", "E4", "X5")
+async def test_an_approval_in_somebody_elses_browser_is_worth_nothing_before_it_comes_back(each_world: World) -> None:
+    """Who has Maya's password wants a factor of their own, and sends her the address of the prompt that is to approve it.
+
+    She does; but it is her browser that goes back to the bank, with a code and a state that belong to no session of hers,
+    so that the bank does not fetch the result. Where it was the bank's own session, it does, and may go on.
+    """
+    pages = await pages_with_maya(each_world)
+    bank, ports = pages.bank, each_world.ports
+    phone, _ = await each_world.activated(bank.caller, "maya")
+    attempt = await bank.send(action="manage_factors")
+    assert attempt.prompt_url is not None
+    async with pages.browser() as maya:
+        await maya.get(attempt.prompt_url)
+        await maya.submit("/code", code=phone.code())
+        assert (await read_authentication(ports, bank.caller, attempt.id)).status == "approved"
+        for wanted in (
+            enroll_factor(ports, bank.caller, "maya", NewFactor(kind=FactorKind.TOTP, approval=attempt.id)),
+            remove_factor(ports, OPERATOR, "maya", phone.factor_id, attempt.id),
+        ):
+            with pytest.raises(StepUpRequired):
+                await wanted
+        assert (await bank.result(maya.left_with)).status == "approved"
+    await each_world.begun(bank.caller, "maya", approval=attempt.id)
+    with pytest.raises(StepUpRequired):
+        await each_world.begun(bank.caller, "maya", approval=attempt.id)

@@ -72,6 +72,8 @@ def test_the_owners_fresh_approval_is_used_up() -> None:
     """The answer is the authentication, marked as used, for the same change."""
     used = check_approval(CALLER, snapshot(), default_policy(), APPROVAL.id, NOW + APPROVAL_LIFE)
     assert used == replace(APPROVAL, approval_used_at=NOW + APPROVAL_LIFE)
+    hosted = replace(APPROVAL, return_url="https://bank.example/back", redeemed_at=NOW)
+    assert check_approval(CALLER, snapshot(hosted), default_policy(), APPROVAL.id, NOW).approval_used_at == NOW
 
 
 @pytest.mark.requirement("B1", "E4")
@@ -91,6 +93,7 @@ def test_the_owners_fresh_approval_is_used_up() -> None:
         {"approved_at": None},
         {"approved_at": NOW - APPROVAL_LIFE - 1},
         {"approved_at": NOW + 1},
+        {"return_url": "https://bank.example/back"},
         {"id": some_id(AUTHENTICATION, 2)},
     ],
     ids=lambda different: "-".join(f"{name}={value}" for name, value in different.items())[:40],

@@ -59,7 +59,8 @@ async def redeem_result(ports: Ports, caller: Caller, authentication_id: str, re
         now = ports.clock.now()
         authentication = own(caller, snapshot)
         ticket = _good(snapshot.ticket, authentication, hashed, now)
-        puts: list[Record] = [msgspec.structs.replace(ticket, used_at=now)]
+        redeemed = msgspec.structs.replace(authentication, redeemed_at=now)
+        puts: list[Record] = [msgspec.structs.replace(ticket, used_at=now), redeemed]
         token = None
         user = snapshot.user
         assertion = assertion_of(ports, authentication, user, now) if stands(snapshot, authentication) else None

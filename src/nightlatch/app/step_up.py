@@ -56,8 +56,9 @@ def check_approval(
 
     It must be the user's own, for this action alone, made by the calling application, with a factor proved in it at
     the highest level that the user's factors reach, at most 5 minutes ago, not used before, and that
-    factor not removed since. An operator at the command line calls for no application and may use any's: it is still
-    the owner's approval. Raises ``StepUpRequired``, which does not tell what was missing.
+    factor not removed since; a hosted one with its result redeemed. An operator at the command line calls for no
+    application and may use any's: it is still the owner's approval. Raises ``StepUpRequired``, which does not tell
+    what was missing.
     """
     given, user, application = snapshot.authentication, snapshot.user, caller.application
     if given is None or user is None or given.id != approval:
@@ -66,6 +67,10 @@ def check_approval(
     if foreign or given.user_id != user.id or given.root != user.id or given.action != MANAGE_FACTORS:
         raise StepUpRequired
     if given.status is not AuthenticationStatus.APPROVED or given.approval_used_at is not None:
+        raise StepUpRequired
+    # Until its result came back with a browser of the application's own, whoever began it may have sent its address to
+    # the owner, to approve what they did not ask for (X5).
+    if given.return_url is not None and given.redeemed_at is None:
         raise StepUpRequired
     # A decision of "allow" approves as well, with nothing proved.
     if given.factor_id is None or given.acr is None or given.approved_at is None:

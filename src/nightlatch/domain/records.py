@@ -136,7 +136,8 @@ class Authentication(Record, frozen=True, kw_only=True):
 
     ``root`` is the user, or this row itself when nobody of that name exists; then ``user_id``
     is a decoy that looks like any other. ``device_hash`` is of the device token that came with
-    it; ``device_known`` tells the throttle's lane.
+    it; ``device_known`` tells the throttle's lane. ``redeemed_at``: when the application fetched the
+    result of a hosted one.
     """
 
     id: str
@@ -174,6 +175,7 @@ class Authentication(Record, frozen=True, kw_only=True):
     jti: str | None = None
     approved_at: int | None = None
     approval_used_at: int | None = None
+    redeemed_at: int | None = None
     created_at: int
     expires_at: int
 

@@ -51,7 +51,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
         "The person must approve this first",
         "A key alone never changes how somebody signs in. Start an authentication for action `manage_factors`, let the "
         "person approve it with the strongest factor they have, and pass its id as `approval` within five minutes. "
-        "An approval works once.",
+        "An approval works once; one that was given in the hosted prompt works once its result was fetched.",
     ),
     "not_found": ErrorCode(
         404,
