@@ -134,10 +134,8 @@ class AuthenticationStatus(StrEnum):
 class Authentication(Record, frozen=True, kw_only=True):
     """One attempt of one user at one application, from the decision to the assertion.
 
-    ``root`` is the user, or this row itself when nobody of that name exists; then ``user_id``
-    is a decoy that looks like any other. ``device_hash`` is of the device token that came with
-    it; ``device_known`` tells the throttle's lane. ``redeemed_at``: when the application fetched the
-    result of a hosted one.
+    ``root`` is the user, or this row itself when nobody of that name exists; then ``user_id`` is a decoy like any other.
+    ``device_hash``: of the device token that came; ``device_known``: the throttle's lane; ``redeemed_at``: its result was.
     """
 
     id: str
