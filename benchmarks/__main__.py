@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks import enrolling, enumeration, machine, outbox, plain, privacyidea, pure, sms, verifying
+from benchmarks import enrolling, enumeration, machine, outbox, plain, privacyidea, pure, pushing, sms, verifying
 from benchmarks.fill import fill
 from benchmarks.people import People
 from benchmarks.processes import memory_mb
 from benchmarks.report import Report, record, section
 from benchmarks.server import serving, site
 from benchmarks.verifying import Store
+from nightlatch.domain.factors.base import FactorKind
 from tests.support import postgres as embedded
+from tests.support import valkey
 from tests.support.postgres import PostgresServer
 
 BUILD = Path("build", "bench")
@@ -38,10 +40,14 @@ class Size:
     many: int
     rounds: int
     neighbors: int
+    answers: int
+    phones: int
 
 
-FULL = Size(seconds=10, users=150_000, few=10_000, many=1_000_000, rounds=5, neighbors=2_000)
-QUICK = Size(seconds=5, users=80_000, few=10_000, many=100_000, rounds=2, neighbors=600)
+FULL = Size(
+    seconds=10, users=150_000, few=10_000, many=1_000_000, rounds=5, neighbors=2_000, answers=1_000, phones=20_000
+)
+QUICK = Size(seconds=5, users=80_000, few=10_000, many=100_000, rounds=2, neighbors=600, answers=300, phones=10_000)
 
 
 @dataclass(frozen=True)
@@ -56,13 +62,15 @@ class Bench:
     maxima: dict[str, float]
 
     @contextmanager
-    def store(self, name: str, people: People, *, sqlite: bool = False, factors: bool = True) -> Iterator[Store]:
+    def store(
+        self, name: str, people: People, *, sqlite: bool = False, kind: FactorKind | None = FactorKind.TOTP
+    ) -> Iterator[Store]:
         """A database with these people in it, gone at the end."""
         data = self.folder / name
         data.mkdir(mode=0o700)
         url = f"sqlite:///{data}/nightlatch.db" if sqlite else self.postgres.create_database()
         made = Store(site(url, data), people, None if sqlite else self.postgres)
-        fill(made.site, people, factors=factors)
+        fill(made.site, people, kind)
         self.settle(made)
         try:
             yield made
@@ -143,9 +151,9 @@ def _reach(bench: Bench, store: Store, workers: int, name: str) -> None:
 def _neighbor(bench: Bench) -> None:
     """privacyIDEA, and our enrolment beside its."""
     people = People(20_000, "enroll")
-    with bench.store("enrol", people, factors=False) as store, serving(store.site, workers=2) as server:
+    with bench.store("enrol", people, kind=None) as store, serving(store.site, workers=2) as server:
         enrolling.enroll(server, store, seconds=2)
-    with bench.store("enroll", people, factors=False) as store, serving(store.site, workers=2) as server:
+    with bench.store("enroll", people, kind=None) as store, serving(store.site, workers=2) as server:
         ours = enrolling.enroll(server, store, seconds=bench.size.seconds)
     folder = bench.folder / "neighbor"
     folder.mkdir()
@@ -197,7 +205,7 @@ def _idle(bench: Bench) -> None:
 
 def _enumeration(bench: Bench) -> None:
     people = People(1_000)
-    with bench.store("enumeration", people, factors=False) as store:
+    with bench.store("enumeration", people, kind=None) as store:
         with serving(store.site, workers=1) as server:
             enumeration.times(server, people, bench.report)
         enumeration.work(store.site, people, bench.report)
@@ -219,6 +227,37 @@ def _outbox(bench: Bench) -> None:
     outbox.measure(bench.report, "SQLite", url, folder / "sqlite", messages=messages)
 
 
+def _push(bench: Bench) -> None:
+    """A thousand that wait, on one worker and on two that hear of each other; then as many as it can."""
+    people = People(bench.size.phones, "push")
+    asked = pushing.WAITING + bench.size.answers
+    for name, sqlite in (("PostgreSQL", False), ("SQLite", True)):
+        title = f"push, {name}, 1 worker"
+        with bench.store(f"push-{name}", people, sqlite=sqlite, kind=FactorKind.PUSH) as store:
+            one = pushing.at_one_address(store)
+            with serving(one.site, workers=1) as server:
+                pushing.wait(bench.report, pushing.Group(one, range(asked)), title, server, server)
+            with serving(one.site, workers=1) as server:
+                rest = pushing.Group(one, range(3 * asked, people.count))
+                pushing.approvals(bench.report, rest, title, server, seconds=bench.size.seconds)
+            if not sqlite:
+                _apart(bench, store, asked)
+
+
+def _apart(bench: Bench, store: Store, asked: int) -> None:
+    """Whoever waits and the phone are at two servers, of one worker each, that share the database."""
+    beside = valkey.start()
+    ways = {"LISTEN/NOTIFY": {}, "Valkey": {"NIGHTLATCH_VALKEY_URL": beside.url}}
+    try:
+        for turn, (name, more) in enumerate(ways.items(), start=1):
+            group = pushing.Group(pushing.at_one_address(store, **more), range(turn * asked, (turn + 1) * asked))
+            site = group.store.site
+            with serving(site, workers=1) as bank, serving(site, workers=1) as phones:
+                pushing.wait(bench.report, group, f"push, PostgreSQL, 2 workers, {name}", bank, phones)
+    finally:
+        beside.stop()
+
+
 PARTS: dict[str, Callable[[Bench], None]] = {
     "pure": _pure,
     "verify": _verify,
@@ -229,6 +268,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "enumeration": _enumeration,
     "sms": _sms,
     "outbox": _outbox,
+    "push": _push,
 }
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.load import request
@@ -23,15 +23,16 @@ SCOPES = ("authenticate", "enroll", "users:read", "users:write")
 
 @dataclass(frozen=True)
 class Site:
-    """A database with an application whose key the load carries. ``data`` holds the key file."""
+    """A database with an application whose key the load carries. ``data`` holds the key file, ``more`` settings."""
 
     url: str
     data: Path
     key: str
+    more: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
         """What its commands are told."""
-        return _environment(self.url, self.data)
+        return {**_environment(self.url, self.data), **self.more}
 
 
 @dataclass(frozen=True)
