@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -27,8 +28,10 @@ from nightlatch.domain.keys import ANNOUNCING, SETTLING, SUPERSEDED_FOR
 from nightlatch.domain.time import HOUR
 from nightlatch.ports.store import UserKey
 from tests.support.bank import opened_bank
+from tests.support.browsing import Visitor, pages_with_maya, to_prompt
 from tests.support.installation import WITHIN, Installation
-from tests.support.ports import SetClock
+from tests.support.phones import PushPhone
+from tests.support.ports import SITE, SetClock, World
 
 UNUSABLE = 3
 OPERATOR = Caller("operator:cli:test", scopes=frozenset({"admin"}))
@@ -161,9 +164,9 @@ class Safe:
 
 
 @asynccontextmanager
-async def open_safe(folder: Path) -> AsyncIterator[Safe]:
+async def open_safe(folder: Path, **settings_: str) -> AsyncIterator[Safe]:
     clock = SetClock()
-    settings = load_settings({"data_dir": str(folder)}, alone=True)
+    settings = load_settings({"data_dir": str(folder), **settings_}, alone=True)
     async with open_everything(settings, clock=clock) as opened:
         yield Safe(opened, clock)
 
@@ -247,6 +250,48 @@ async def test_retired_keys_are_forgotten_later_and_needed_ones_never(tmp_path: 
         assert not signing_before & signing_kept
         assert first.key_id in data_keys_kept
         assert third.key_id in data_keys_kept
+
+
+@pytest.mark.requirement("K5")
+async def test_a_sign_in_under_way_outlives_two_rotations(tmp_path: Path, database_url: str) -> None:
+    """What pages keep sealed for minutes, codes to be saved and the number of a push, opens under retired keys."""
+    async with open_safe(tmp_path, database_url=database_url, public_url=SITE.public_url) as safe:
+        pages = await pages_with_maya(World(safe.opened.ports, safe.clock, safe.opened.database, safe.opened.sequencer))
+        async with pages.browser() as browser:
+            phone = PushPhone(SITE.public_url, safe.clock)
+            await to_prompt(pages, browser)
+            await browser.submit("/setup")
+            await browser.submit("/setup", kind="phone", anew="yes")
+            code = next(link for link in browser.links if "/authenticator#" in link).partition("#")[2]
+            await phone.pair(browser.http, {"code": code, "number": _number(browser)})
+            await browser.submit("/setup/phone")
+            codes = browser.codes
+            assert len(codes) == 10
+            for _ in range(2):
+                await safe.rotate()
+            assert (await browser.get(str(browser.page.url))).codes == codes
+            await browser.submit("/saved", saved="yes")
+            await browser.submit("/continue")
+            assert (await pages.bank.result(browser.left_with)).status == "approved"
+
+            await to_prompt(pages, browser)
+            await browser.submit("/push")
+            number = _number(browser)
+            for _ in range(2):
+                await safe.rotate()
+            assert _number(await browser.get(str(browser.page.url))) == number
+            (asked,) = await phone.waiting(browser.http)
+            assert (await phone.answer(browser.http, asked, "approve", number)).json()["status"] == "approved"
+            await browser.get(str(browser.page.url))
+            await browser.submit("/continue")
+            assert (await pages.bank.result(browser.left_with)).status == "approved"
+
+
+def _number(browser: Visitor) -> str:
+    """The number that the page shows."""
+    found = re.search(r'class="number"[^>]*>([^<]+)<', browser.page.text)
+    assert found is not None, browser.text
+    return re.sub(r"\D", "", found[1].replace("&#8239;", ""))
 
 
 async def test_an_unknown_answer_has_nothing_to_move(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ from nightlatch.ports.rotation import KeyMaker, Resealing
 from nightlatch.ports.store import Change, Outcome
 
 FORGOTTEN_AFTER = DAY
-"""A retired key still opens for a day: what a process with a slow clock sealed late is not lost."""
+"""A retired key still opens for a day: what a process with a slow clock sealed late is not lost, nor what tickets and
+challenges hold, which live an hour at most and are not moved."""
 
 
 class Rotation(msgspec.Struct, frozen=True, kw_only=True):
