@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -82,7 +83,7 @@ def open_push(
         event = _event(ports, caller, user, factor, asking, now, "push:not_asked", reason=refusal.code)
         return Change(root=user.id, expected=snapshot.version, events=(event,)), refusal
     number = codes.numeric_code(ports.entropy.bytes(codes.ENTROPY_BYTES), push.NUMBER_DIGITS)
-    challenge = _challenge(ports, factor, asking, number, now)
+    challenge = _challenge(ports, factor, asking, number, now, since=_free_instant(snapshot, asking, now))
     pending = Pending(challenge=challenge.id, origin=asking.origin, expires_at=challenge.expires_at, known=asking.known)
     state = push.opened(push.state_of(factor.public), pending, now)
     change = Change(
@@ -129,7 +130,13 @@ def _fresh(factor: Factor) -> FactorState:
     return FactorState(factor_id=factor.id, user_id=factor.user_id)
 
 
-def _challenge(ports: Ports, factor: Factor, asking: Asking, number: str, now: int) -> Challenge:
+def _free_instant(snapshot: Snapshot, asking: Asking, now: int) -> int:
+    """From ``now`` on, the first at which this sign-in asked no phone: its newest push is told by its time."""
+    taken = {c.created_at for c in snapshot.challenges if c.authentication_id == asking.authentication_id}
+    return next(at for at in itertools.count(now) if at not in taken)
+
+
+def _challenge(ports: Ports, factor: Factor, asking: Asking, number: str, now: int, *, since: int) -> Challenge:
     id_ = ports.new_id(CHALLENGE, now)
     return Challenge(
         id=id_,
@@ -148,7 +155,7 @@ def _challenge(ports: Ports, factor: Factor, asking: Asking, number: str, now: i
             **asking.more,
         },
         sealed=ports.sealer.seal(number.encode(), number_place(id_, factor.user_id)),
-        created_at=now,
+        created_at=since,
         expires_at=min(now + push.CHALLENGE_LIFE, asking.ends_at),
     )
 

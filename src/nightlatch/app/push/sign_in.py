@@ -58,6 +58,4 @@ def last_push(snapshot: Snapshot) -> Challenge | None:
     pushes = [challenge for challenge in snapshot.challenges if challenge.kind is FactorKind.PUSH]
     pending = [push.state_of(phone.public).pending for phone in phones_of(snapshot)]
     waiting = {one.challenge for one in pending if one is not None}
-    return max(
-        pushes, key=lambda challenge: (challenge.id in waiting, challenge.created_at, challenge.id), default=None
-    )
+    return max(pushes, key=lambda challenge: (challenge.id in waiting, challenge.created_at), default=None)
