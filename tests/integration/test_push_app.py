@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from nightlatch.app.factors.activate import activate_factor
 from nightlatch.app.factors.enroll import enroll_factor
 from nightlatch.app.messages import Activation, NewChallenge, NewFactor
 from nightlatch.app.push.caller import NotPaired, Phone, phone_of
-from nightlatch.app.push.messages import NewPairing, NewSubscription, Subscription
+from nightlatch.app.push.messages import NewPairing, NewSubscription, Subscription, WebPush, WebPushKeys
 from nightlatch.app.push.pair import pair
 from nightlatch.app.push.prune import prune_subscription
 from nightlatch.app.push.respond import respond
@@ -28,7 +29,7 @@ from nightlatch.domain.records import Channel, OutboxMessage
 from nightlatch.domain.time import MINUTE, SECOND
 from tests.support.phones import PushPhone
 from tests.support.ports import SITE, World
-from tests.support.push_app import Held, hold, paired
+from tests.support.push_app import NO_TOPICS, Held, hold, paired
 
 CROWD = 50
 
@@ -152,7 +153,28 @@ async def test_a_phone_says_how_it_is_rung_and_a_dead_way_goes(maya: Held) -> No
 async def test_only_push_services_are_posted_to(world: World, address: str) -> None:
     """Not this machine, not its neighbours."""
     maya = await hold(world)
-    new = NewSubscription(subscription=Subscription(ntfy=address))
+    web = WebPush(endpoint=address, keys=WebPushKeys(p256dh="x", auth="x"))
+    with pytest.raises(Invalid):
+        await set_subscription(
+            world.ports, Phone(maya.phone.factor), NewSubscription(subscription=Subscription(web=web))
+        )
+
+
+@pytest.mark.parametrize("rest", NO_TOPICS)
+async def test_a_phone_names_a_topic_and_nothing_else(world: World, rest: str) -> None:
+    """What else a post can do at an ntfy server, it would do with the operator's token."""
+    maya = await hold(world)
+    told = Subscription(ntfy=f"https://ntfy.example{rest}")
+    with pytest.raises(Invalid):
+        await set_subscription(world.ports, Phone(maya.phone.factor), NewSubscription(subscription=told))
+
+
+async def test_without_ntfy_servers_no_topic_is_taken(world: World) -> None:
+    """And with one, a topic as UnifiedPush writes it."""
+    maya = await hold(world)
+    new = NewSubscription(subscription=Subscription(ntfy="https://ntfy.example/upAb_-9?up=1"))
+    await set_subscription(world.ports, Phone(maya.phone.factor), new)
+    world.ports = replace(world.ports, site=replace(SITE, ntfy_servers=()))
     with pytest.raises(Invalid):
         await set_subscription(world.ports, Phone(maya.phone.factor), new)
 

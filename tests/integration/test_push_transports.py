@@ -24,6 +24,7 @@ from nightlatch.adapters.system import SystemClock, SystemEntropy
 from nightlatch.domain.webpush import LONGEST, BadSubscription, subscription_of, vapid_key
 from nightlatch.ports.delivery import NotSent, PushMessage
 from tests.support.listener import Answer, Listener, listening
+from tests.support.push_app import NO_TOPICS
 
 CONTENT = {
     "web_push": 8030,
@@ -210,9 +211,12 @@ async def test_ntfy_gets_a_line_and_a_link(service: Listener) -> None:
     assert request.headers["title"] == "Bank X-Evil: 1"
     assert "x-evil" not in request.headers
     assert request.headers["click"] == "https://mfa.example/authenticator"
-    with pytest.raises(NotSent):
-        await sender.send(message("https://ntfy.sh/other"))
-    assert len(service.requests) == 1
+    for elsewhere in ("https://ntfy.sh/other", *(service.url + rest for rest in NO_TOPICS)):
+        with pytest.raises(NotSent) as failure:
+            await sender.send(message(elsewhere))
+        assert failure.value.gone, elsewhere
+    await sender.send(message(f"{service.url}/up123?up=1"))
+    assert [request.path for request in service.requests] == ["/up123", "/up123?up=1"]
     await sender.close()
 
 

@@ -52,7 +52,7 @@ from nightlatch.domain.time import SECOND
 from nightlatch.ports.directory import EventFilter
 
 START = 1_766_000_000 * SECOND
-SITE = Site(public_url="https://mfa.example", issuer="Example")
+SITE = Site(public_url="https://mfa.example", issuer="Example", ntfy_servers=("https://ntfy.example",))
 OPERATOR = Caller("operator:cli:test", scopes=frozenset({"admin"}))
 
 

@@ -28,6 +28,13 @@ CONTEXT = ContextIn(ip="192.0.2.1", user_agent="Mozilla/5.0 (X11; Linux x86_64) 
 
 NTFY = {"ntfy": "https://ntfy.example/up"}
 
+NO_TOPICS = (
+    "", "/", "/up/x", "/up?email=victim%40example.com", "/up?call=%2B4915112345678", "/up?up=1&message=closed", "/up?up=2",
+    "/v1/account/reservation", "/up#x", "/up%2Fx", "/../up", "/ü", "/up\n", "/" + "x" * 65, ".evil.example/up",
+    "@evil.example/up", ":8443/up",
+)  # fmt: skip
+"""What may stand behind a server's address and is no topic there."""
+
 
 @dataclass
 class Held:

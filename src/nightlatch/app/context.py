@@ -32,12 +32,13 @@ class Site:
     """Who we are to the outside.
 
     ``public_url`` has no trailing slash and is the ``iss`` of assertions; ``issuer`` is the name that
-    authenticator apps show.
+    authenticator apps show. ``ntfy_servers`` are those that a phone may name a topic of.
     """
 
     public_url: str
     issuer: str
     organization: str = "Nightlatch"
+    ntfy_servers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,11 @@ class Caller:
     application: Application | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
     key_hash: bytes | None = None
+
+    @property
+    def party(self) -> str:
+        """Whose doing it is, wherever the key or the browser of one must not finish what another began."""
+        return self.application.id if self.application else self.actor
 
     def may(self, scope: str) -> bool:
         """Whether the caller holds this scope, or all of them."""

@@ -231,7 +231,12 @@ async def _ports(
         # Beside a server nothing is sent; what serves learns of its gateways when they are open.
         texting=PlainTexting(gateways=False),
         texts=SqlTextRecords(database),
-        site=Site(public_url=settings.public_url, issuer=settings.issuer, organization=settings.brand.name),
+        site=Site(
+            public_url=settings.public_url,
+            issuer=settings.issuer,
+            organization=settings.brand.name,
+            ntfy_servers=settings.push.ntfy_servers,
+        ),
         prices=settings.sms.prices,
         # Also beside a server, which sends what is queued here.
         mailing=JinjaMailRenderer(settings.brand) if settings.mail else None,

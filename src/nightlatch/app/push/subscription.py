@@ -16,6 +16,7 @@ from nightlatch.app.push.messages import NewSubscription, Subscription
 from nightlatch.app.push.sealed import open_push_secret, seal_push_secret, ways_of
 from nightlatch.domain.errors import Invalid
 from nightlatch.domain.fields import BadField
+from nightlatch.domain.ntfy import is_topic
 from nightlatch.domain.records import Factor
 from nightlatch.ports.store import Change, Snapshot, UserKey
 
@@ -62,10 +63,10 @@ def checked_subscription(ports: Ports, given: Subscription | None) -> Subscripti
     """The ways to ring, each fit to be called by this server. Raises ``BadField``."""
     if given is None:
         return Subscription()
-    plain = not ports.site.public_url.startswith("https://")
-    for address in (given.web.endpoint if given.web else None, given.ntfy):
-        if address is not None:
-            _check_address(address, plain=plain)
+    if given.web is not None:
+        _check_address(given.web.endpoint, plain=not ports.site.public_url.startswith("https://"))
+    if given.ntfy is not None and not is_topic(given.ntfy, ports.site.ntfy_servers):
+        raise BadField("invalid_address", "One topic at an ntfy server that this server's settings name.")
     return given
 
 
