@@ -48,7 +48,8 @@ async def activate_factor(
 ) -> ActivatedFactor:
     """Prove a pending factor by a code of it, or by what was answered on the phone that is being paired.
 
-    The answer to a person's first activation carries backup codes, this once. Raises ``NotFound``, ``Conflict`` for
+    The answer to a person's first activation carries backup codes, this once. A phone is turned on by who began to pair
+    it, and by nobody else. Raises ``NotFound``, ``Conflict`` for
     one that is active, whose 10 minutes are over, or whose phone did not answer, ``Invalid`` for a wrong code,
     ``Throttled``, ``StepUpRequired``.
     """
@@ -83,15 +84,17 @@ async def complete_factor(
         if active_factors(snapshot):
             return refused(ports, caller, user, snapshot, now, "factor:activated"), StepUpRequired()
         require_no_confirmation(policy)
-    judged = await _judged(ports, snapshot, factor, code, now)
+    judged = await _judged(ports, caller, snapshot, factor, code, now)
     if judged.evidence is None:
         return _failed(ports, caller, user, snapshot, factor, judged, now)
     return await _activated(ports, caller, user, snapshot, factor, judged, now)
 
 
-async def _judged(ports: Ports, snapshot: Snapshot, factor: Factor, code: str | None, now: int) -> Judged:
+async def _judged(
+    ports: Ports, caller: Caller, snapshot: Snapshot, factor: Factor, code: str | None, now: int
+) -> Judged:
     if factor.kind is FactorKind.PUSH:
-        return judged_pairing(ports, snapshot, factor, now)
+        return judged_pairing(ports, caller, snapshot, factor, now)
     if code is None:
         raise Invalid.field("/code", "required", "Send the code that the person typed.")
     return await judge(ports, snapshot, (factor,), code, factor_id=factor.id, lane=Lane.OTHER, now=now)

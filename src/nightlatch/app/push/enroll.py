@@ -44,7 +44,7 @@ def begin_pairing(
         kind=FactorKind.PUSH,
         status=FactorStatus.PENDING,
         label=label,
-        public=PushState(approved=leave.approved).public(),
+        public=PushState(approved=leave.approved, begun_by=caller.party).public(),
         sealed=seal_push_secret(ports, secret, factor_id=id_, user_id=user.id),
         created_at=now,
         expires_at=now + PENDING_LIFE,

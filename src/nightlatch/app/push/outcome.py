@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from nightlatch.app.answer import answer_event, settle
 from nightlatch.app.approving import seen_network
 from nightlatch.app.attempt import rejected, status_at
-from nightlatch.app.context import Ports
+from nightlatch.app.context import Caller, Ports
 from nightlatch.app.deciding import offered, usable
 from nightlatch.app.devices import revoked_all
 from nightlatch.app.events import make_event
@@ -22,7 +22,7 @@ from nightlatch.app.push.messages import Responded
 from nightlatch.app.push.opening import phones_of
 from nightlatch.app.push.sealed import open_push_secret, seal_push_secret
 from nightlatch.domain.crypto.mac import MacBroken
-from nightlatch.domain.errors import Conflict, Unreadable
+from nightlatch.domain.errors import Conflict, NotFound, Unreadable
 from nightlatch.domain.factors import push
 from nightlatch.domain.factors.base import Evidence
 from nightlatch.domain.factors.registry import REGISTRY
@@ -127,9 +127,15 @@ def pairing_change(ports: Ports, heard: Heard) -> tuple[Change | None, Responded
     return _change(heard, (answered, heard.used), event), heard.meant
 
 
-def judged_pairing(ports: Ports, snapshot: Snapshot, factor: Factor, now: int) -> Judged:
-    """The judgement of a pairing that its phone has answered. Raises ``Conflict`` for one that it has not."""
+def judged_pairing(ports: Ports, caller: Caller, snapshot: Snapshot, factor: Factor, now: int) -> Judged:
+    """The judgement of a pairing that its phone has answered. Raises ``Conflict`` for one that it has not.
+
+    Whoever did not begin it finds none: the answer on the phone was given to a number that others showed. Raises
+    ``NotFound``.
+    """
     state = push.state_of(factor.public)
+    if state.begun_by != caller.party:
+        raise NotFound("No phone is being paired here under this id.")
     if state.pairing == "failed":
         raise Conflict("The number was not typed right on the phone. Begin a new one.", code="pairing_failed")
     if state.pairing != "answered":

@@ -51,13 +51,15 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PushState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The public part of a push factor. ``uv``: the phone verified its user when it was paired.
+    """The public part of a push factor. ``uv``: the phone verified its user when it was paired. ``begun_by`` alone may
+    finish the pairing: it takes no code, so that nothing else tells who showed the number.
 
     ``others`` and ``known`` are the instants of recent pushes, by whether the request came with a known device.
     ``pending`` alone says which challenge is good: one that was put in its place before is dead.
     """
 
     approved: bool = False
+    begun_by: str | None = None
     jwk: dict[str, str] | None = None
     name: str | None = None
     hint: str | None = None

@@ -100,7 +100,8 @@ async def remove_factor(call: Call, user: str, factor: str, query: RemovalQuery)
 async def activate_factor(call: Call, user: str, factor: str, body: Activation) -> ActivatedFactor:
     """Activate a factor by its first code.
 
-    A phone that is being paired takes no code: call without one once `pairing` of the factor is `answered`.
+    A phone that is being paired takes no code: call without one once `pairing` of the factor is `answered`. Only the
+    application that began it may.
     The answer to a user's first activation also carries ten backup codes, shown this once. The code counts as used.
     """
     return await activate(call.ports, call.caller, user, factor, body)

@@ -1,0 +1,61 @@
+"""Whoever holds the key of some application, a password, or a browser, and wants what belongs to the owner of a phone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from nightlatch.app.authenticate import authenticate
+from nightlatch.app.factors.activate import activate_factor
+from nightlatch.app.messages import Activation, NewAuthentication
+from nightlatch.app.prompt import push as prompt
+from nightlatch.app.prompt.setup import begin_setup, finish_setup
+from nightlatch.app.prompt.view import view_codes
+from nightlatch.domain.errors import NotFound
+from nightlatch.domain.factors.base import FactorKind
+from tests.integration.test_push_app_pages import BACK, returning, visiting
+from tests.support.api import Api, open_api
+from tests.support.phones import PushPhone
+from tests.support.ports import SITE, World
+from tests.support.push_api import enrolled
+from tests.support.push_app import CONTEXT, paired
+
+
+@pytest.fixture
+async def api(each_world: World) -> AsyncIterator[Api]:
+    """The API on each kind of database."""
+    async with open_api(each_world) as opened:
+        yield opened
+
+
+@pytest.mark.requirement("B2")
+async def test_another_application_turns_on_no_phone_that_it_did_not_begin(api: Api) -> None:
+    """It would be handed the first ten backup codes, which are good everywhere."""
+    bank, other = await api.application(), await api.application("enroll", "users:read", name="other")
+    begun = await enrolled(api, bank, user := await api.person(bank))
+    answered = await PushPhone(SITE.public_url, api.world.clock).pair(api.http, begun["enrollment"])
+    assert answered.json() == {"status": "approved"}
+    path = f"/v1/users/{user}/factors/{begun['id']}"
+    assert (await other("GET", path)).json()["pairing"] == "answered"
+    refused = await other("POST", f"{path}/activation", {})
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_found"), refused.text
+    mine = await bank("POST", f"{path}/activation", {})
+    assert (mine.status_code, len(mine.json()["backup_codes"])) == (200, 10), mine.text
+
+
+@pytest.mark.requirement("B2")
+async def test_no_key_turns_on_what_was_begun_in_the_prompt(each_world: World) -> None:
+    """Not even that of the application that sent the person there: the codes are shown to the person alone."""
+    ports, shop = each_world.ports, await returning(each_world)
+    await each_world.person(shop)
+    new = NewAuthentication(user="maya", context=CONTEXT, return_url=BACK, state="state")
+    visit = await visiting(each_world, await authenticate(ports, shop, new))
+    await begin_setup(ports, visit, FactorKind.PUSH)
+    shown = await prompt.view_pairing(ports, visit)
+    assert shown is not None
+    phone = await paired(each_world, shown.enrollment)
+    with pytest.raises(NotFound):
+        await activate_factor(ports, shop, "maya", phone.factor, Activation())
+    assert (await finish_setup(ports, visit, None)).rejection is None
+    assert len(await view_codes(ports, visit)) == 10
