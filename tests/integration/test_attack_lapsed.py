@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nightlatch.adapters.sql.retention import KEEP_NETWORKS, Retention
 from nightlatch.app.answer import answer
 from nightlatch.app.applications.by_key import caller_by_key
 from nightlatch.app.applications.revoke import revoke_application
@@ -34,7 +35,7 @@ from nightlatch.app.users.change import change_user
 from nightlatch.domain.errors import Conflict, NotFound, StepUpRequired
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.otpauth import parse
-from nightlatch.domain.time import SECOND
+from nightlatch.domain.time import DAY, SECOND
 from tests.support.browsing import Pages, open_pages
 from tests.support.ports import OPERATOR, Phone, World
 
@@ -322,3 +323,27 @@ async def test_a_place_that_the_browser_was_not_at_is_not_remembered(pages: Page
         await maya.submit("/code", code=phone.code())
         assert (await pages.bank.result(maya.left_with)).status == "approved"
     assert (await pages.bank.send(ip=THIEF)).decision == "challenge"
+
+
+@pytest.mark.requirement("G3")
+async def test_a_place_that_somebody_left_long_ago_is_new_again(each_world: World) -> None:
+    """Who lives where Maya lived half a year ago is not taken for her. Where she still comes from stays known."""
+    world = each_world
+    bank = await world.application()
+    await world.person(bank)
+    await apply_policy(world.ports, OPERATOR, NEW_PLACE, None)
+    phone, _ = await world.activated(bank, "maya")
+    await world.approval(bank, "maya", phone.code(), action="login")
+
+    async def decision() -> str:
+        await Retention(world.database, world.clock).run_once()
+        return (await begun(world, bank)).decision
+
+    assert await decision() == "allow"
+    world.clock.advance(100 * DAY)
+    assert await decision() == "allow"
+    await world.approval(bank, "maya", phone.code())
+    world.clock.advance(KEEP_NETWORKS)
+    assert await decision() == "allow"
+    world.clock.advance(DAY)
+    assert await decision() == "challenge"

@@ -21,6 +21,7 @@ from nightlatch.adapters.sql.retention import (
     KEEP_ANSWERS,
     KEEP_AUTHENTICATIONS,
     KEEP_CHALLENGES,
+    KEEP_NETWORKS,
     KEEP_PENDING_FACTORS,
     KEEP_TICKETS,
     KEEP_UNKNOWN_AUTHENTICATIONS,
@@ -32,8 +33,8 @@ from nightlatch.adapters.sql.sequencer import Sequencer
 from nightlatch.adapters.sql.store import SqlStore
 from nightlatch.adapters.sql.tables import AUDIT_LOG, AUDIT_QUEUE, GENERATION, METADATA, ROOTS, TICKETS
 from nightlatch.domain.errors import Unavailable
-from nightlatch.domain.records import FactorStatus, IdempotentAnswer
-from nightlatch.domain.time import HOUR, SECOND
+from nightlatch.domain.records import FactorStatus, IdempotentAnswer, SeenNetwork
+from nightlatch.domain.time import DAY, HOUR, SECOND
 from nightlatch.ports.directory import EventFilter
 from nightlatch.ports.store import Change, Outcome, UserKey
 from tests.support.databases import (
@@ -164,7 +165,8 @@ async def swept(store: SqlStore, database: Database) -> tuple[Retention, SetCloc
     user, _ = await keep_person(store, "maya")
     attempt, unknown = an_authentication(user), an_authentication()
     factor = a_factor(user, status=FactorStatus.PENDING, expires_at=NOW + HOUR)
-    rows = (attempt, a_challenge(attempt, factor), factor, a_state(factor), a_ticket(b"t" * 32, user.id))
+    network = SeenNetwork(user_id=user.id, network="192.0.2.0/24", last_at=NOW - NOW % DAY)
+    rows = (attempt, a_challenge(attempt, factor), factor, a_state(factor), a_ticket(b"t" * 32, user.id), network)
     await store.commit(Change(root=user.id, expected=1, new=rows, events=(an_event(user),)))
     await store.commit(Change(root=unknown.id, expected=0, new=(unknown,)))
     answer = IdempotentAnswer(id="idk_1", body_hash=b"h", created_at=NOW, expires_at=NOW + HOUR)
@@ -193,6 +195,7 @@ async def test_each_thing_goes_when_its_time_is_over(
         "tickets": NOW + HOUR + KEEP_TICKETS,
         "pending_factors": NOW + HOUR + KEEP_PENDING_FACTORS,
         "authentications": NOW + KEEP_AUTHENTICATIONS,
+        "networks": NOW - NOW % DAY + DAY + KEEP_NETWORKS,
     }
     for moment in sorted(set(ends.values())):
         clock.at = moment - SECOND
@@ -203,7 +206,7 @@ async def test_each_thing_goes_when_its_time_is_over(
     after = await database.read(counts)
     lost = {name: before[name] - after[name] for name in before if before[name] != after[name]}
     assert lost == dict.fromkeys(
-        ("ephemeral", "idempotent_answers", "challenges", "tickets", "factors", "factor_state"), 1
+        ("ephemeral", "idempotent_answers", "challenges", "tickets", "factors", "factor_state", "seen_networks"), 1
     ) | {"authentications": 2, "roots": 2}
     loaded = await store.load(UserKey(username="maya"))
     assert len(loaded.factors) == 1

@@ -20,7 +20,7 @@ from nightlatch.domain.records import (
     SeenNetwork,
     User,
 )
-from nightlatch.domain.time import SECOND
+from nightlatch.domain.time import DAY, SECOND
 
 TOKEN_BYTES = 32
 PREDECESSOR_LIFE = 60 * SECOND
@@ -53,10 +53,15 @@ def approved(
 
 
 def seen_network(authentication: Authentication, now: int) -> tuple[SeenNetwork, ...]:
-    """Remember where a factor was proved; nothing where the browser was in another network than the application told."""
+    """Remember where a factor was proved; nothing where the browser was in another network than the application told.
+
+    The day is enough, and leaves the row as it is for the rest of it: every approval writes it.
+    """
     if any(reason["code"] == ADDRESS_MISMATCH.code for reason in authentication.reasons):
         return ()
-    return (SeenNetwork(user_id=authentication.user_id, network=network_of(authentication.ip), last_at=now),)
+    return (
+        SeenNetwork(user_id=authentication.user_id, network=network_of(authentication.ip), last_at=now - now % DAY),
+    )
 
 
 def next_device(ports: Ports, authentication: Authentication, device: Device | None, now: int) -> tuple[str, Device]:

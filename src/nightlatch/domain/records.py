@@ -224,7 +224,7 @@ class Device(Record, frozen=True, kw_only=True):
 
 
 class SeenNetwork(Record, frozen=True, kw_only=True):
-    """A network prefix from which this user proved a factor."""
+    """A network prefix from which this user proved a factor, last on the day (UTC) that begins at ``last_at``."""
 
     user_id: str
     network: str

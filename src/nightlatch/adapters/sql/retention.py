@@ -31,6 +31,7 @@ KEEP_TICKETS = DAY  # so that a late click is told that the link has expired
 KEEP_ANSWERS = HOUR
 KEEP_PENDING_FACTORS = DAY
 KEEP_DEVICES = 90 * DAY  # since they were last seen; no policy remembers one for longer
+KEEP_NETWORKS = 180 * DAY  # since the end of the day on which somebody last came from there; then it is new to them
 KEEP_UNPROVED_DEVICES = DAY  # no factor was ever proved from them, so that they count as unknown anyway
 KEEP_MESSAGES = 90 * DAY  # their payloads are long erased; statistics of texts look back this far
 
@@ -51,6 +52,7 @@ def _created_before(table: Table, prefix: str, at: int) -> ColumnElement[bool]:
 _ATTEMPTS, _CHALLENGES, _FACTORS = t.AUTHENTICATIONS.table, t.CHALLENGES.table, t.FACTORS.table
 _TICKETS, _ANSWERS, _DEVICES = t.TICKETS.table, t.IDEMPOTENT_ANSWERS.table, t.DEVICES.table
 _MESSAGES, _TEXTS = t.OUTBOX.table, t.SMS_SENDS.table
+_NETWORKS = t.SEEN_NETWORKS.table
 
 RULES = {
     "authentications": Rule(
@@ -80,6 +82,7 @@ RULES = {
     ),
     "outbox": Rule(_MESSAGES, lambda now: _created_before(_MESSAGES, ids.MESSAGE, now - KEEP_MESSAGES)),
     "sms_sends": Rule(_TEXTS, lambda now: _created_before(_TEXTS, ids.MESSAGE, now - KEEP_MESSAGES)),
+    "networks": Rule(_NETWORKS, lambda now: _NETWORKS.c.last_at < now - KEEP_NETWORKS - DAY),
     "devices": Rule(_DEVICES, lambda now: _DEVICES.c.last_seen_at < now - KEEP_DEVICES),
     "unproved_devices": Rule(
         _DEVICES,

@@ -80,7 +80,7 @@ DEVICES = _index(_unique(RecordTable("devices", r.Device, "id"), "token_hash"), 
 # For the sweep: whoever sends no token back gets a new one with each approval.
 _index(DEVICES, "last_seen_at")
 _index(DEVICES, "id", only="proved_at IS NULL")
-SEEN_NETWORKS = RecordTable("seen_networks", r.SeenNetwork, "user_id", "network")
+SEEN_NETWORKS = _index(RecordTable("seen_networks", r.SeenNetwork, "user_id", "network"), "last_at")
 TICKETS = _index(_index(RecordTable("tickets", r.Ticket, "hash"), "expires_at"), "root")
 POLICY_VERSIONS = RecordTable("policy_versions", r.PolicyVersion, "version")
 DATA_KEYS = RecordTable("data_keys", r.DataKey, "id")
