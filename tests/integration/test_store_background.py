@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select, update
 from sqlalchemy.util import await_only
 
 from nightlatch.adapters.cache.shared import TRUSTED_FOR, Shared
+from nightlatch.adapters.sql.budgets import SqlBudgets
 from nightlatch.adapters.sql.catalog import SqlCatalog
 from nightlatch.adapters.sql.directory import SqlDirectory
 from nightlatch.adapters.sql.engine import Database, open_database
@@ -35,6 +36,7 @@ from nightlatch.adapters.sql.tables import AUDIT_LOG, AUDIT_QUEUE, GENERATION, M
 from nightlatch.domain.errors import Unavailable
 from nightlatch.domain.records import FactorStatus, IdempotentAnswer, SeenNetwork
 from nightlatch.domain.time import DAY, HOUR, SECOND
+from nightlatch.ports.budgets import Cap
 from nightlatch.ports.directory import EventFilter
 from nightlatch.ports.store import Change, Outcome, UserKey
 from tests.support.databases import (
@@ -173,6 +175,7 @@ async def swept(store: SqlStore, database: Database) -> tuple[Retention, SetCloc
     await store.commit(Change(root="idk_1", expected=0, new=(answer,)))
     clock = SetClock(NOW)
     await SqlEphemeral(database, clock).put("a", b"1", ttl=HOUR)
+    assert await SqlBudgets(database, clock).reserve([Cap(key="user:1", limit=3, window=HOUR)]) is None
     return Retention(database, clock), clock
 
 
@@ -189,6 +192,7 @@ async def test_each_thing_goes_when_its_time_is_over(
     assert await gone() == set()
     ends = {
         "ephemeral": NOW + HOUR,
+        "budgets": NOW - NOW % HOUR + 2 * HOUR,
         "idempotent_answers": NOW + HOUR + KEEP_ANSWERS,
         "unknown_authentications": NOW + KEEP_UNKNOWN_AUTHENTICATIONS,
         "challenges": NOW + KEEP_CHALLENGES,
@@ -207,7 +211,7 @@ async def test_each_thing_goes_when_its_time_is_over(
     lost = {name: before[name] - after[name] for name in before if before[name] != after[name]}
     assert lost == dict.fromkeys(
         ("ephemeral", "idempotent_answers", "challenges", "tickets", "factors", "factor_state", "seen_networks"), 1
-    ) | {"authentications": 2, "roots": 2}
+    ) | {"authentications": 2, "roots": 2, "budgets": 1}
     loaded = await store.load(UserKey(username="maya"))
     assert len(loaded.factors) == 1
     # The name of an answer that is gone may be used anew.

@@ -92,6 +92,7 @@ RULES = {
             _DEVICES.c.last_seen_at < now - KEEP_UNPROVED_DEVICES,
         ),
     ),
+    "budgets": Rule(t.BUDGETS, lambda now: t.BUDGETS.c.expires_at <= now),
     "ephemeral": Rule(t.EPHEMERAL, lambda now: t.EPHEMERAL.c.expires_at <= now),
 }
 
