@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -14,11 +15,13 @@ from nightlatch.app.prompt.setup import begin_setup, finish_setup
 from nightlatch.app.prompt.view import view_codes
 from nightlatch.domain.errors import NotFound
 from nightlatch.domain.factors.base import FactorKind
+from nightlatch.domain.time import SECOND
 from tests.integration.test_push_app_pages import BACK, returning, visiting
+from tests.support.api import CONTEXT as CONTEXT_API
 from tests.support.api import Api, open_api
 from tests.support.phones import PushPhone
 from tests.support.ports import SITE, World
-from tests.support.push_api import enrolled
+from tests.support.push_api import enrolled, held
 from tests.support.push_app import CONTEXT, paired
 
 
@@ -59,3 +62,30 @@ async def test_no_key_turns_on_what_was_begun_in_the_prompt(each_world: World) -
         await activate_factor(ports, shop, "maya", phone.factor, Activation())
     assert (await finish_setup(ports, visit, None)).rejection is None
     assert len(await view_codes(ports, visit)) == 10
+
+
+@pytest.mark.requirement("P5")
+async def test_an_application_that_knows_a_device_leaves_others_alone(api: Api) -> None:
+    """It gives device tokens as it likes: none ends what a bank asks, or uses up what is left to the bank."""
+    maya = await held(api)
+    tokens = []
+    for app in (maya.bank, other := await api.application("authenticate", name="other")):
+        at = replace(maya, bank=app)
+        challenge, number = await at.asked(path := await at.begin())
+        assert await at.answer(challenge, "approve", number) == "approved"
+        tokens.append((await app("GET", path)).json()["device_token"])
+    bank = {"context": CONTEXT_API | {"device_token": tokens[0]}}
+    elsewhere = replace(maya, bank=other)
+    challenge, number = await maya.asked(await maya.begin(**bank))
+    for _ in range(4):
+        path = await elsewhere.begin(context=CONTEXT_API | {"device_token": tokens[1]})
+        refused = await elsewhere.ask(path)
+        assert (refused.status_code, refused.json()["code"]) == (429, "throttled"), refused.text
+    assert await maya.answer(challenge, "approve", number) == "approved"
+    for _ in range(3):
+        path = await elsewhere.begin(context=CONTEXT_API | {"device_token": tokens[1]})
+        assert (await elsewhere.ask(path)).status_code == 201
+    assert (await elsewhere.ask(path)).status_code == 429
+    api.world.clock.advance(120 * SECOND)
+    challenge, number = await maya.asked(await maya.begin(**bank))
+    assert await maya.answer(challenge, "approve", number) == "approved"

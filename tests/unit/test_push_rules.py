@@ -11,23 +11,31 @@ from nightlatch.domain.time import MINUTE, SECOND
 NOW = 1_766_000_000 * SECOND
 
 
-def pending(origin: str = "atn_1", *, known: bool = False, at: int = NOW) -> Pending:
+def pending(origin: str = "atn_1", *, known: bool = False, at: int = NOW, application: str = "app_1") -> Pending:
     """A challenge that was opened at an instant."""
-    return Pending(challenge=f"chl_{origin}", origin=origin, expires_at=at + push.CHALLENGE_LIFE, known=known)
+    return Pending(
+        challenge=f"chl_{origin}",
+        origin=origin,
+        expires_at=at + push.CHALLENGE_LIFE,
+        known=known,
+        application=application,
+    )
 
 
-def rung(*instants: int, known: bool = False) -> PushState:
+def rung(*instants: int, known: bool = False, application: str = "app_1") -> PushState:
     """A phone that was rung at these instants and not answered."""
     state = PushState()
     for at in instants:
-        state = push.opened(state, pending(known=known, at=at), at)
+        state = push.opened(state, pending(known=known, at=at, application=application), at)
     return state
 
 
-def may(*states: PushState, known: bool = False, origin: str = "atn_2", now: int = NOW) -> int | None:
+def may(
+    *states: PushState, known: bool = False, origin: str = "atn_2", now: int = NOW, application: str = "app_1"
+) -> int | None:
     """None if a phone may be rung now, else how long (µs) to wait."""
     try:
-        push.check_room(states, known=known, origin=origin, now=now)
+        push.check_room(states, known=known, origin=origin, application=application, now=now)
     except TooMany as many:
         return many.until - now
     return None
@@ -59,6 +67,21 @@ def test_three_in_ten_minutes_and_the_lanes_are_apart() -> None:
     assert may(rung(instants[0]), rung(*instants[1:]), now=later) == 4 * MINUTE, "over all phones"
     assert may(push.succeeded(rung(*instants)), now=later) is None
     assert [push.is_last([rung(*instants[:n])], later) for n in range(4)] == [False, False, True, False]
+
+
+@pytest.mark.requirement("P5")
+def test_a_device_that_one_application_knows_is_nobody_s_at_another() -> None:
+    """It waits there as a stranger does, and what it rang is not counted there."""
+    theirs = rung(NOW, NOW + 2 * MINUTE, NOW + 4 * MINUTE, known=True, application="app_2")
+    assert may(rung(NOW, known=True, application="app_2"), known=True) == 120 * SECOND
+    assert may(rung(NOW, application="app_2"), known=True) is None, "a stranger's, wherever they ask"
+    assert may(theirs, known=True, now=NOW + 6 * MINUTE) is None
+    assert may(theirs, known=True, now=NOW + 6 * MINUTE, application="app_2") == 4 * MINUTE
+    later = NOW + 10 * MINUTE
+    assert push.opened(theirs, pending(known=True, at=later), later).known == {
+        "app_1": (later,),
+        "app_2": (NOW + 2 * MINUTE, NOW + 4 * MINUTE),
+    }
 
 
 def test_a_clock_that_was_set_back_stops_nobody_for_long() -> None:

@@ -84,8 +84,7 @@ def open_push(
         return Change(root=user.id, expected=snapshot.version, events=(event,)), refusal
     number = codes.numeric_code(ports.entropy.bytes(codes.ENTROPY_BYTES), push.NUMBER_DIGITS)
     challenge = _challenge(ports, factor, asking, number, now, since=_free_instant(snapshot, asking, now))
-    pending = Pending(challenge=challenge.id, origin=asking.origin, expires_at=challenge.expires_at, known=asking.known)
-    state = push.opened(push.state_of(factor.public), pending, now)
+    state = push.opened(push.state_of(factor.public), _pending(asking, challenge), now)
     change = Change(
         root=user.id,
         expected=snapshot.version,
@@ -98,6 +97,16 @@ def open_push(
         events=(_event(ports, caller, user, factor, asking, now, "challenge:opened"),),
     )
     return change, Opened(challenge, number)
+
+
+def _pending(asking: Asking, challenge: Challenge) -> Pending:
+    return Pending(
+        challenge=challenge.id,
+        origin=asking.origin,
+        expires_at=challenge.expires_at,
+        known=asking.known,
+        application=asking.application or "",
+    )
 
 
 def _warning(ports: Ports, snapshot: Snapshot, user: User, asking: Asking, now: int) -> tuple[Record, ...]:
@@ -116,7 +125,7 @@ def _refusal(snapshot: Snapshot, factor: Factor, asking: Asking, now: int) -> Re
     states: list[PushState] = [push.state_of(phone.public) for phone in phones_of(snapshot)]
     try:
         throttle.check(snapshot.states.get(factor.id) or _fresh(factor), asking.lane, now)
-        push.check_room(states, known=asking.known, origin=asking.origin, now=now)
+        push.check_room(states, known=asking.known, origin=asking.origin, application=asking.application or "", now=now)
     except push.Locked:
         return Conflict(FACTOR_LOCKED, code="push_locked")
     except push.TooMany as many:

@@ -42,19 +42,23 @@ _NUMBER = re.compile(r"[0-9]{6}")
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
-    """The challenge that a phone may answer now. ``origin``: the sign-in, page or pairing that it belongs to."""
+    """The challenge that a phone may answer now. ``origin``: the sign-in, page or pairing that it belongs to;
+    ``application``: whose sign-in it is.
+    """
 
     challenge: str
     origin: str
     expires_at: int
     known: bool
+    application: str = ""
 
 
 class PushState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The public part of a push factor. ``uv``: the phone verified its user when it was paired. ``begun_by`` alone may
     finish the pairing: it takes no code, so that nothing else tells who showed the number.
 
-    ``others`` and ``known`` are the instants of recent pushes, by whether the request came with a known device.
+    ``others`` and ``known`` are the instants of recent pushes, by whether the request came with a known device; those
+    that did by application, since each gives device tokens of its own.
     ``pending`` alone says which challenge is good: one that was put in its place before is dead.
     """
 
@@ -68,7 +72,7 @@ class PushState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pairing: Pairing = "waiting"
     transports: tuple[str, ...] = ()
     others: tuple[int, ...] = ()
-    known: tuple[int, ...] = ()
+    known: dict[str, tuple[int, ...]] = {}
     pending: Pending | None = None
     denied_at: int | None = None
     locked: Lock | None = None
@@ -121,19 +125,25 @@ def is_number(text: object) -> bool:
     return isinstance(text, str) and _NUMBER.fullmatch(text) is not None
 
 
-def check_room(states: Iterable[PushState], *, known: bool, origin: str, now: int) -> None:
+def check_room(states: Iterable[PushState], *, known: bool, origin: str, application: str, now: int) -> None:
     """Return if a challenge may be opened now. Raises ``Locked`` or ``TooMany``.
 
     ``states`` are of all phones of one person: who has two is not rung twice as often. A stranger waits for the
-    challenge that is open; the owner at a known device waits for nobody, and their request takes its place. That
-    strangers were denied locks out strangers; ``not_me`` locks everybody out.
+    challenge that is open. The owner at a known device waits for no stranger, and their request takes the place of a
+    stranger's, and of one of the same application: known is a device to whoever gave it its token, so that it must not
+    end what another application asks, nor use up what is left to it. That strangers were denied locks out strangers;
+    ``not_me`` locks everybody out.
     """
     phones = list(states)
     if any(phone.locked == "not_me" or (phone.locked is not None and not known) for phone in phones):
         raise Locked
-    if not known:
-        _check_pending(phones, origin, now)
-    recent = sorted(at for phone in phones for at in (phone.known if known else phone.others) if _is_recent(at, now))
+    for open_ in (
+        phone.pending for phone in phones if phone.pending is not None and _waits(phone.pending, origin, now)
+    ):
+        if not known or (open_.known and open_.application != application):
+            raise TooMany(open_.expires_at)
+    rung = (at for phone in phones for at in (phone.known.get(application, ()) if known else phone.others))
+    recent = sorted(_recent(rung, now))
     if len(recent) >= MOST:
         raise TooMany(recent[-MOST] + WITHIN)
 
@@ -145,10 +155,11 @@ def is_last(states: Iterable[PushState], now: int) -> bool:
 
 def opened(state: PushState, pending: Pending, now: int) -> PushState:
     """The state after a challenge was opened; the one before it is dead."""
-    recent = tuple(at for at in (state.known if pending.known else state.others) if _is_recent(at, now))
-    if pending.known:
-        return replace(state, pending=pending, known=(*recent, now))
-    return replace(state, pending=pending, others=(*recent, now))
+    if not pending.known:
+        return replace(state, pending=pending, others=(*_recent(state.others, now), now))
+    kept = {application: recent for application, at in state.known.items() if (recent := _recent(at, now))}
+    kept[pending.application] = (*kept.get(pending.application, ()), now)
+    return replace(state, pending=pending, known=kept)
 
 
 def is_open(state: PushState, challenge: str, now: int) -> bool:
@@ -159,7 +170,7 @@ def is_open(state: PushState, challenge: str, now: int) -> bool:
 
 def succeeded(state: PushState) -> PushState:
     """The state after its owner approved: pushes are counted anew."""
-    return replace(state, pending=None, others=(), known=(), denied_at=None)
+    return replace(state, pending=None, others=(), known={}, denied_at=None)
 
 
 def ended(state: PushState) -> PushState:
@@ -184,14 +195,16 @@ def locked(state: PushState, reason: Lock) -> PushState:
 
 def unlocked(state: PushState) -> PushState:
     """The state after its owner proved another factor."""
-    return replace(state, others=(), known=(), denied_at=None, locked=None)
+    return replace(state, others=(), known={}, denied_at=None, locked=None)
 
 
-def _check_pending(phones: list[PushState], origin: str, now: int) -> None:
-    for phone in phones:
-        pending = phone.pending
-        if pending is not None and pending.origin != origin and now < pending.expires_at <= now + CHALLENGE_LIFE:
-            raise TooMany(pending.expires_at)
+def _waits(pending: Pending, origin: str, now: int) -> bool:
+    """Whether a challenge of somebody else is open; one from the future was opened before the clock was set back."""
+    return pending.origin != origin and now < pending.expires_at <= now + CHALLENGE_LIFE
+
+
+def _recent(instants: Iterable[int], now: int) -> tuple[int, ...]:
+    return tuple(at for at in instants if _is_recent(at, now))
 
 
 def _is_recent(at: int, now: int) -> bool:
