@@ -114,7 +114,7 @@ def _signed(token: str, keys: Mapping[str, Any]) -> dict[str, Any]:
             raise UnknownKey
         signed = jws.deserialize_compact(token, KeySet.import_key_set({"keys": known}), algorithms=[ALGORITHM])
         claims = _decoded(signed.payload)
-    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise NotVerified("bad_signature", "it was changed, or signed by somebody else") from error
     return claims
 

@@ -107,13 +107,12 @@ def check_request(application: Application, request: NewAuthentication) -> None:
 
 def _problems_of_details(details: dict[str, Any]) -> list[FieldProblem]:
     """What an approval cannot be bound to is refused now: later a code would be spent on it."""
-    if len(msgspec.json.encode(details)) > MAX_DETAILS:
-        return [FieldProblem("/action_details", "too_long", "At most 16 KiB of JSON.")]
     try:
         action_hash(details)
-    except NotCanonical:
-        detail = "Integers beyond 2^53 have no canonical JSON form (RFC 8785): write them as text."
-        return [FieldProblem("/action_details", "not_canonical", detail)]
+    except NotCanonical as error:
+        return [FieldProblem("/action_details", "not_canonical", str(error))]
+    if len(msgspec.json.encode(details)) > MAX_DETAILS:
+        return [FieldProblem("/action_details", "too_long", "At most 16 KiB of JSON.")]
     return []
 
 

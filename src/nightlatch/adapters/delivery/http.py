@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from nightlatch.domain.outside import Unreadable, read_any_json
 from nightlatch.ports.delivery import NotSent
 
 CONNECT_SECONDS = 5.0
@@ -41,8 +42,8 @@ class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
     def json(self) -> Any:
         """The body, decoded; None where it is no JSON."""
         try:
-            return msgspec.json.decode(self.body)
-        except msgspec.DecodeError:
+            return read_any_json(self.body)
+        except Unreadable:
             return None
 
 

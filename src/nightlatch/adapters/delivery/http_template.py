@@ -17,6 +17,7 @@ import msgspec
 from nightlatch.adapters.delivery.http import HttpSender, refused
 from nightlatch.adapters.delivery.options import HttpOptions
 from nightlatch.adapters.delivery.validity import seconds_left
+from nightlatch.domain.outside import Unreadable, read_json
 from nightlatch.ports.delivery import Accepted, Callback, Forged, NotSent, Text
 from nightlatch.ports.outbox import Receipt
 from nightlatch.ports.world import Clock
@@ -93,8 +94,8 @@ class HttpTemplateGateway:
         if secret is None or not hmac.compare_digest(given, f"sha256={expected}".encode()):
             raise Forged("Nightlatch-Signature is wrong")
         try:
-            told = msgspec.json.decode(callback.body, type=_Told)
-        except msgspec.MsgspecError:
+            told = read_json(callback.body, _Told)
+        except Unreadable:
             raise Forged("the receipt cannot be read") from None
         delivered = told.status == "delivered"
         error = None if delivered else told.error or "failed"

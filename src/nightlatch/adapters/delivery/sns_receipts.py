@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from nightlatch.adapters.delivery.http import HttpSender
+from nightlatch.domain.outside import Unreadable, read_json
 from nightlatch.ports.delivery import Callback, Forged, NotSent
 from nightlatch.ports.outbox import Receipt
 
@@ -93,8 +94,8 @@ class SnsReceipts:
     async def read(self, callback: Callback) -> Sequence[Receipt]:
         """Receipts of a notification. A subscription of the topic is confirmed, and tells of none."""
         try:
-            told = msgspec.json.decode(callback.body, type=_Told)
-        except msgspec.MsgspecError:
+            told = read_json(callback.body, _Told)
+        except Unreadable:
             raise Forged("it is no message of a topic, or not of signature version 2") from None
         if self._topic is None or told.topic_arn != self._topic:
             raise Forged("it is of another topic than receipts_topic")
@@ -106,8 +107,8 @@ class SnsReceipts:
 
     def _receipts(self, message: str) -> Sequence[Receipt]:
         try:
-            logged = msgspec.json.decode(message, type=_Logged)
-        except msgspec.MsgspecError:
+            logged = read_json(message, _Logged)
+        except Unreadable:
             return ()
         delivered = logged.status == "SUCCESS"
         error = None if delivered else logged.delivery.provider_response or "sns_failure"
@@ -124,7 +125,7 @@ class SnsReceipts:
 
     async def _check(self, told: _Told, raw: bytes) -> None:
         key = await self._key(told.signing_cert_url)
-        fields: dict[str, object] = msgspec.json.decode(raw)
+        fields = read_json(raw, dict[str, object])
         signed = "".join(f"{name}\n{fields[name]}\n" for name in _SIGNED[told.type] if fields.get(name) is not None)
         try:
             key.verify(base64.b64decode(told.signature, validate=True), signed.encode(), padding.PKCS1v15(), SHA256())

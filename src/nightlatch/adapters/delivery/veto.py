@@ -12,6 +12,7 @@ import re
 import msgspec
 
 from nightlatch.adapters.delivery.http import HttpSender
+from nightlatch.domain.outside import Unreadable, read_json
 from nightlatch.ports.delivery import NotSent
 
 SECONDS = 3.0
@@ -54,8 +55,8 @@ class HttpVeto:
         if answer.status != 200:
             return f"veto_{answer.status}"
         try:
-            said = msgspec.json.decode(answer.body, type=_Said)
-        except msgspec.MsgspecError:
+            said = read_json(answer.body, _Said)
+        except Unreadable:
             return "veto_unreadable"
         if said.send:
             return None

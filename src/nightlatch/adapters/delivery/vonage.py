@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
-import msgspec
-
 from nightlatch.adapters.delivery.alphabet import in_gsm
 from nightlatch.adapters.delivery.http import HttpSender, refused
 from nightlatch.adapters.delivery.options import VonageOptions
 from nightlatch.adapters.delivery.validity import seconds_left
+from nightlatch.domain.outside import Unreadable, read_json
 from nightlatch.ports.delivery import Accepted, Callback, Forged, NotSent, Text
 from nightlatch.ports.outbox import Receipt
 from nightlatch.ports.world import Clock
@@ -126,7 +125,7 @@ def _parameters(callback: Callback) -> dict[str, str]:
     if callback.headers.get("content-type", "").startswith(_FORM):
         return dict(parse_qsl(callback.body.decode("utf-8", "replace"), keep_blank_values=True))
     try:
-        said = msgspec.json.decode(callback.body, type=dict[str, str | int | float])
-    except msgspec.MsgspecError:
+        said = read_json(callback.body, dict[str, str | int | float])
+    except Unreadable:
         raise Forged("the receipt cannot be read") from None
     return {name: str(value) for name, value in said.items()}

@@ -17,6 +17,7 @@ from joserfc.jwk import ECKey
 from msgspec import UNSET, UnsetType
 
 from nightlatch.domain.ids import FACTOR, is_id
+from nightlatch.domain.outside import Unreadable, read_json
 from nightlatch.domain.time import SECOND
 
 ALGORITHM: Final = "ES256"
@@ -205,8 +206,8 @@ def _header(token: str) -> dict[str, Any]:
     if len(token) > LONGEST_TOKEN or not token.isascii() or token.count(".") != 2:
         raise NotAccepted("malformed")
     try:
-        header = msgspec.json.decode(_decoded(token.partition(".")[0]), type=dict[str, Any])
-    except (msgspec.DecodeError, ValueError) as error:
+        header = read_json(_decoded(token.partition(".")[0]), dict[str, Any])
+    except ValueError as error:
         raise NotAccepted("malformed") from error
     if header.get("alg") != ALGORITHM:
         raise NotAccepted("wrong_algorithm")
@@ -224,8 +225,8 @@ def _signed(token: str, key: PublicKey, claims: type[C]) -> C:
     except (JoseError, ValueError, TypeError) as error:
         raise NotAccepted("bad_signature") from error
     try:
-        return msgspec.json.decode(signed.payload, type=claims)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return read_json(signed.payload, claims)
+    except Unreadable as error:
         raise NotAccepted("malformed") from error
 
 

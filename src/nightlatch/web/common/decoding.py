@@ -42,9 +42,10 @@ class BodyDecoder(Generic[T]):
         try:
             if _ESCAPED_NUL in body:
                 self._refuse_nul(body)
-            return self._decoder.decode(body)
-        except msgspec.ValidationError as error:
-            raise self._explained(body, error) from error
+            try:
+                return self._decoder.decode(body)
+            except msgspec.ValidationError as error:
+                raise self._explained(body, error) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise _malformed(error) from error
 
