@@ -17,7 +17,7 @@ from nightlatch.adapters.sql.tables import AUDIT_QUEUE, EVENTS
 from nightlatch.adapters.system import SystemEntropy
 from nightlatch.domain.errors import Invalid, Unavailable
 from nightlatch.domain.records import Channel, Event, MessageStatus, OutboxMessage
-from nightlatch.domain.time import MINUTE, SECOND
+from nightlatch.domain.time import DAY, MINUTE, SECOND
 from nightlatch.ports.outbox import LEASE_LOST, Mark, Receipt
 from nightlatch.ports.store import UserKey
 from tests.support.databases import NOW, an_event
@@ -246,8 +246,10 @@ async def test_a_receipt_may_come_before_the_mark(
 
 
 @pytest.mark.parametrize("order", [(True, False), (False, True)])
-async def test_that_it_arrived_is_the_last_word(outbox: SqlOutbox, store: SqlStore, order: tuple[bool, bool]) -> None:
-    """In either order of two receipts, before the mark and after it."""
+async def test_that_it_arrived_is_the_last_word(
+    outbox: SqlOutbox, store: SqlStore, database: Database, clock: SetClock, order: tuple[bool, bool]
+) -> None:
+    """In either order of two receipts, before the mark and after it; and whoever sends one again, and when."""
     receipts = [Receipt(gateway="first", reference="r1", delivered=delivered) for delivered in order]
     for receipt in receipts:
         await outbox.receive([receipt], tell)
@@ -259,6 +261,13 @@ async def test_that_it_arrived_is_the_last_word(outbox: SqlOutbox, store: SqlSto
     for receipt in receipts:
         await outbox.receive([msgspec.structs.replace(receipt, reference="r2")], tell)
     assert (await stand(outbox, late)).status is MessageStatus.DELIVERED
+    told = await types_of_events(database)
+
+    clock.advance(30 * DAY)
+    for receipt in receipts:
+        assert await outbox.receive([receipt], tell) == []
+    assert (await stand(outbox, early)).status is MessageStatus.DELIVERED
+    assert await types_of_events(database) == told
 
 
 async def test_a_kept_receipt_is_forgotten_after_some_minutes(
