@@ -9,20 +9,28 @@ import pytest
 
 from nightlatch.app.authenticate import authenticate
 from nightlatch.app.factors.activate import activate_factor
-from nightlatch.app.messages import Activation, NewAuthentication
+from nightlatch.app.factors.enroll import enroll_factor
+from nightlatch.app.messages import Activation, NewAuthentication, NewFactor
 from nightlatch.app.prompt import push as prompt
 from nightlatch.app.prompt.setup import begin_setup, finish_setup
 from nightlatch.app.prompt.view import view_codes
 from nightlatch.domain.errors import NotFound
 from nightlatch.domain.factors.base import FactorKind
-from nightlatch.domain.time import SECOND
+from nightlatch.domain.time import MINUTE, SECOND
 from tests.integration.test_push_app_pages import BACK, returning, visiting
 from tests.support.api import CONTEXT as CONTEXT_API
 from tests.support.api import Api, open_api
 from tests.support.phones import PushPhone
 from tests.support.ports import SITE, World
+from tests.support.post import MAYA, Post, open_post
 from tests.support.push_api import enrolled, held
 from tests.support.push_app import CONTEXT, paired
+from tests.support.push_app import Held as Owner
+
+
+def other(number: str) -> str:
+    """A number that is not this one."""
+    return f"{(int(number) + 1) % 10**6:06d}"
 
 
 @pytest.fixture
@@ -35,13 +43,13 @@ async def api(each_world: World) -> AsyncIterator[Api]:
 @pytest.mark.requirement("B2")
 async def test_another_application_turns_on_no_phone_that_it_did_not_begin(api: Api) -> None:
     """It would be handed the first ten backup codes, which are good everywhere."""
-    bank, other = await api.application(), await api.application("enroll", "users:read", name="other")
+    bank, shop = await api.application(), await api.application("enroll", "users:read", name="shop")
     begun = await enrolled(api, bank, user := await api.person(bank))
     answered = await PushPhone(SITE.public_url, api.world.clock).pair(api.http, begun["enrollment"])
     assert answered.json() == {"status": "approved"}
     path = f"/v1/users/{user}/factors/{begun['id']}"
-    assert (await other("GET", path)).json()["pairing"] == "answered"
-    refused = await other("POST", f"{path}/activation", {})
+    assert (await shop("GET", path)).json()["pairing"] == "answered"
+    refused = await shop("POST", f"{path}/activation", {})
     assert (refused.status_code, refused.json()["code"]) == (404, "not_found"), refused.text
     mine = await bank("POST", f"{path}/activation", {})
     assert (mine.status_code, len(mine.json()["backup_codes"])) == (200, 10), mine.text
@@ -69,23 +77,46 @@ async def test_an_application_that_knows_a_device_leaves_others_alone(api: Api) 
     """It gives device tokens as it likes: none ends what a bank asks, or uses up what is left to the bank."""
     maya = await held(api)
     tokens = []
-    for app in (maya.bank, other := await api.application("authenticate", name="other")):
+    for app in (maya.bank, shop := await api.application("authenticate", name="shop")):
         at = replace(maya, bank=app)
         challenge, number = await at.asked(path := await at.begin())
         assert await at.answer(challenge, "approve", number) == "approved"
         tokens.append((await app("GET", path)).json()["device_token"])
     bank = {"context": CONTEXT_API | {"device_token": tokens[0]}}
-    elsewhere = replace(maya, bank=other)
+    elsewhere = replace(maya, bank=shop)
     challenge, number = await maya.asked(await maya.begin(**bank))
     for _ in range(4):
         path = await elsewhere.begin(context=CONTEXT_API | {"device_token": tokens[1]})
         refused = await elsewhere.ask(path)
         assert (refused.status_code, refused.json()["code"]) == (429, "throttled"), refused.text
     assert await maya.answer(challenge, "approve", number) == "approved"
-    for _ in range(3):
-        path = await elsewhere.begin(context=CONTEXT_API | {"device_token": tokens[1]})
-        assert (await elsewhere.ask(path)).status_code == 201
-    assert (await elsewhere.ask(path)).status_code == 429
+    path = await elsewhere.begin(context=CONTEXT_API | {"device_token": tokens[1]})
+    assert [(await elsewhere.ask(path)).status_code for _ in range(4)] == [201, 201, 201, 429]
     api.world.clock.advance(120 * SECOND)
     challenge, number = await maya.asked(await maya.begin(**bank))
     assert await maya.answer(challenge, "approve", number) == "approved"
+
+
+@pytest.fixture
+async def mailed(each_world: World) -> AsyncIterator[tuple[Post, Owner]]:
+    """Maya, who reads mail, with her phone."""
+    async with open_post(each_world) as post:
+        await post.person(MAYA)
+        caller = post.pages.bank.caller
+        begun = await enroll_factor(each_world.ports, caller, "maya", NewFactor(kind=FactorKind.PUSH))
+        owner = Owner(each_world, caller, await paired(each_world, begun.enrollment))
+        await activate_factor(each_world.ports, caller, "maya", begun.id, Activation())
+        await post.new()
+        yield post, owner
+
+
+@pytest.mark.requirement("N2")
+async def test_a_wrong_number_on_the_phone_is_told_once_an_hour(mailed: tuple[Post, Owner]) -> None:
+    """As any wrong code after a right password is."""
+    post, maya = mailed
+    for minutes, told in ((0, True), (1, False), (60, True)):
+        post.world.clock.advance(minutes * MINUTE)
+        challenge, number = await maya.asked(await maya.begin())
+        assert await maya.answer(challenge, "approve", other(number)) == "wrong_number"
+        subjects = [got.subject for got in await post.new()]
+        assert subjects == ["Somebody could not sign in as you at Meridian Bank"] * told

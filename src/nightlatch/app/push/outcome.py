@@ -16,6 +16,7 @@ from nightlatch.app.events import make_event
 from nightlatch.app.factors.rows import check_mac, with_mac
 from nightlatch.app.judging import Judged, accepted
 from nightlatch.app.notices.notices import phone_rests
+from nightlatch.app.notices.refusals import sign_in_refused
 from nightlatch.app.push.caller import Paired
 from nightlatch.app.push.enroll import with_state
 from nightlatch.app.push.messages import Responded
@@ -71,43 +72,53 @@ class Heard:
         return self.snapshot.states.get(factor.id) or FactorState(factor_id=factor.id, user_id=factor.user_id)
 
 
-async def heard_change(ports: Ports, heard: Heard) -> tuple[Change | None, Responded]:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a response, and what it changes. ``told_of``: its refusal was mailed to the phone's owner."""
+
+    status: Responded
+    change: Change | None = None
+    told_of: bool = False
+
+
+async def heard_change(ports: Ports, heard: Heard) -> Outcome:
     """The change of an answer to a sign-in; none where the sign-in is over or takes none from this phone."""
     a, user = heard.snapshot.authentication, heard.paired.user
     if a is None or status_at(a, heard.now) is not AuthenticationStatus.PENDING:
-        return None, "expired"
+        return Outcome("expired")
     factors = offered(heard.snapshot, a.allowed_kinds, a.acr_required, a.first_factor) if usable(user) else ()
     if all(factor.id != heard.paired.factor.id for factor in factors):
-        return None, "blocked"
+        return Outcome("blocked")
     if heard.meant in ("denied", "not_me"):
         over = rejected(a, NOT_ME if heard.meant == "not_me" else DENIED)
-        return await _refused(ports, heard, over), heard.meant
+        return Outcome(heard.meant, await _refused(ports, heard, over))
     judged = judged_answer(heard)
     settled = settle(ports, a, judged, heard.now, remember=bool(heard.challenge.data.get("remember")))
     left: tuple[Record, ...] = ()
     if settled.status is AuthenticationStatus.APPROVED:
         left = seen_network(settled, heard.now)
     event = answer_event(ports, heard.paired.caller, user, settled, judged, heard.now)
+    told = await sign_in_refused(ports, user, settled, judged, heard.now)
     puts = (*judged.states, *judged.records, *left, settled, heard.used)
-    return _change(heard, puts, event), heard.meant
+    return Outcome(heard.meant, replace(_change(heard, puts, event), new=told), told_of=bool(told))
 
 
-async def portal_change(ports: Ports, heard: Heard) -> tuple[Change | None, Responded]:
+async def portal_change(ports: Ports, heard: Heard) -> Outcome:
     """The change of an answer to a page of the person's own, which fetches it itself."""
     if heard.paired.factor.status is not FactorStatus.ACTIVE:
-        return None, "blocked"
+        return Outcome("blocked")
     if heard.meant in ("denied", "not_me"):
-        return await _refused(ports, heard, None), heard.meant
+        return Outcome(heard.meant, await _refused(ports, heard, None))
     judged = judged_answer(heard)
     events = () if judged.evidence else (_page_event(ports, heard),)
-    return _change(heard, (*judged.states, *judged.records, heard.used), *events), heard.meant
+    return Outcome(heard.meant, _change(heard, (*judged.states, *judged.records, heard.used), *events))
 
 
-def pairing_change(ports: Ports, heard: Heard) -> tuple[Change | None, Responded]:
+def pairing_change(ports: Ports, heard: Heard) -> Outcome:
     """The change of the answer to a pairing: the number was right, or the pairing is over (B2)."""
     factor, state = heard.paired.factor, heard.paired.state
     if factor.status is not FactorStatus.PENDING:
-        return None, "expired"
+        return Outcome("expired")
     right = heard.meant == "approved"
     state = replace(push.ended(state), pairing="answered" if right else "failed", uv=right and heard.uv)
     secret = replace(open_push_secret(ports, factor), number=None)
@@ -124,7 +135,7 @@ def pairing_change(ports: Ports, heard: Heard) -> tuple[Change | None, Responded
         factor_kind=factor.kind.value,
         reason=None if right else heard.meant,
     )
-    return _change(heard, (answered, heard.used), event), heard.meant
+    return Outcome(heard.meant, _change(heard, (answered, heard.used), event))
 
 
 def judged_pairing(ports: Ports, caller: Caller, snapshot: Snapshot, factor: Factor, now: int) -> Judged:

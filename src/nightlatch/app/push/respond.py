@@ -10,9 +10,10 @@ from nightlatch.app.attempt import wake_key
 from nightlatch.app.context import Ports
 from nightlatch.app.events import make_event
 from nightlatch.app.kernel import Decided
+from nightlatch.app.notices.refusals import note_refused
 from nightlatch.app.push.caller import Paired, page_key, paired_phone, pairing_key
 from nightlatch.app.push.messages import PushResponded, Responded
-from nightlatch.app.push.outcome import Heard, heard_change, pairing_change, portal_change
+from nightlatch.app.push.outcome import Heard, Outcome, heard_change, pairing_change, portal_change
 from nightlatch.app.push.sealed import number_key
 from nightlatch.app.settling import settle
 from nightlatch.domain.crypto.codes import code_matches
@@ -27,7 +28,7 @@ from nightlatch.domain.factors.push_protocol import (
     response_claims,
 )
 from nightlatch.domain.ids import CHALLENGE, is_id
-from nightlatch.domain.records import Challenge
+from nightlatch.domain.records import Challenge, User
 from nightlatch.domain.time import holds
 from nightlatch.ports.store import Change, Snapshot, UserKey
 
@@ -36,6 +37,8 @@ from nightlatch.ports.store import Change, Snapshot, UserKey
 class _Done:
     status: Responded
     woken: str
+    user: User
+    told_of: bool
 
 
 async def respond(ports: Ports, challenge_id: str, response: str) -> PushResponded:
@@ -55,6 +58,7 @@ async def respond(ports: Ports, challenge_id: str, response: str) -> PushRespond
         return await _decide(ports, snapshot, factor_id, response)
 
     done = await settle(ports.store, UserKey(factor=factor_id, challenge=challenge_id), decide)
+    await note_refused(ports, done.user, done.told_of)
     await ports.wakeups.notify(done.woken)
     return PushResponded(status=done.status)
 
@@ -72,16 +76,16 @@ async def _decide(ports: Ports, snapshot: Snapshot, factor_id: str, response: st
     except NotAccepted as why:
         return _forged(ports, snapshot, paired, challenge, why.reason, now), _not_accepted()
     heard = Heard(snapshot, paired, challenge, _meant(ports, challenge, claims), claims.uv, now)
-    change, status = await _conclude(ports, heard)
-    return change, _Done(status, woken_by(challenge))
+    outcome = await _conclude(ports, heard)
+    return outcome.change, _Done(outcome.status, woken_by(challenge), paired.user, outcome.told_of)
 
 
-async def _conclude(ports: Ports, heard: Heard) -> tuple[Change | None, Responded]:
+async def _conclude(ports: Ports, heard: Heard) -> Outcome:
     challenge = heard.challenge
     if challenge.status is not None or not holds(challenge.created_at, challenge.expires_at, heard.now):
-        return None, "expired"
+        return Outcome("expired")
     if not push.is_open(heard.paired.state, challenge.id, heard.now):
-        return None, "expired"
+        return Outcome("expired")
     if heard.challenge.data["purpose"] == "pair":
         return pairing_change(ports, heard)
     if heard.challenge.data["purpose"] == "portal":
