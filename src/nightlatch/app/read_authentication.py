@@ -23,19 +23,21 @@ REREAD = 5 * SECOND
 
 
 async def read_authentication(
-    ports: Ports, caller: Caller, authentication_id: str, *, wait: int = 0
+    ports: Ports, caller: Caller, authentication_id: str, *, wait: int = 0, take: bool = True
 ) -> AuthenticationAnswer:
     """The authentication as it stands, or as it stands once decided within ``wait`` µs.
 
     Of one that a phone approved, the first reading also has the device's next token: whoever else would be told it,
-    the phone, is not where the person signs in. Raises ``NotFound`` for another application's.
+    the phone, is not where the person signs in. Without ``take`` it stays for who reads next.
+
+    Raises ``NotFound`` for another application's.
     """
     snapshot = await load(ports, authentication_id)
     own(caller, snapshot)
     if wait > 0 and _pending(ports, snapshot):
         snapshot = await _decided(ports, authentication_id, min(wait, LONGEST_WAIT))
     authentication = own(caller, snapshot)
-    if _untold(snapshot, authentication) is not None:
+    if take and _untold(snapshot, authentication) is not None:
         return await _handed_over(ports, caller, authentication)
     return answer_of(ports, authentication, snapshot, ports.clock.now(), user=snapshot.user)
 

@@ -9,7 +9,6 @@ from typing import Any, Final, cast
 
 import rfc8785
 
-
 DEEPEST: Final = 64
 """Levels of lists and objects. How deep Python itself goes depends on who calls, and both sides must agree."""
 

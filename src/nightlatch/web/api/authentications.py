@@ -67,11 +67,13 @@ async def create_authentication(call: Call, body: NewAuthentication) -> Authenti
 async def get_authentication(call: Call, authentication: str, query: WaitQuery) -> AuthenticationAnswer:
     """Read an authentication, or wait until it is decided."""
     if query.wait > 0:
-        waiting = read_authentication(call.ports, call.caller, authentication, wait=query.wait * SECOND)
+        waiting = read_authentication(
+            call.ports, call.caller, authentication, wait=query.wait * SECOND, take=not call.only_looking
+        )
         decided = await call.closing.attend(waiting, call.receive)
         if decided is not None:
             return decided
-    return await read_authentication(call.ports, call.caller, authentication)
+    return await read_authentication(call.ports, call.caller, authentication, take=not call.only_looking)
 
 
 @endpoints.post(

@@ -33,7 +33,10 @@ _PATH_PARAMETER = re.compile(r"{(\w+)}")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, as its handler sees it. ``public_url`` has no trailing slash."""
+    """One request, as its handler sees it. ``public_url`` has no trailing slash.
+
+    ``only_looking``: it is a HEAD, which gets no body and must use up nothing (RFC 9110 §9.2.1).
+    """
 
     ports: Ports
     caller: Caller
@@ -43,6 +46,7 @@ class Call:
     public_url: str
     query_string: bytes = b""
     signed_by: Phone | None = None
+    only_looking: bool = False
 
     @property
     def phone(self) -> Phone:

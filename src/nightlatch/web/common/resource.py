@@ -70,7 +70,16 @@ class Resource:
             scope["state"]["application"] = caller.application.id if caller.application else None
             check_scope(caller, endpoint.scope)
         query_string = scope["query_string"]
-        call = Call(self._ports, caller, headers, receive, self._closing, self._settings.public_url, query_string)
+        call = Call(
+            self._ports,
+            caller,
+            headers,
+            receive,
+            self._closing,
+            self._settings.public_url,
+            query_string,
+            only_looking=method == "HEAD",
+        )
         arguments: dict[str, Any] = _path_arguments(scope)
         if endpoint.query is not None or (query_string and not endpoint.foreign):
             query = read_query(endpoint.query or NoQuery, query_string)
