@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from nightlatch.app.messages import Activation, NewAuthentication, NewFactor
 from nightlatch.app.prompt import push as prompt
 from nightlatch.app.prompt.setup import begin_setup, finish_setup
 from nightlatch.app.prompt.view import view_codes
-from nightlatch.domain.errors import NotFound
+from nightlatch.domain.errors import NotFound, Throttled
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.time import MINUTE, SECOND
 from tests.integration.test_push_app_pages import BACK, returning, visiting
@@ -120,3 +121,17 @@ async def test_a_wrong_number_on_the_phone_is_told_once_an_hour(mailed: tuple[Po
         assert await maya.answer(challenge, "approve", other(number)) == "wrong_number"
         subjects = [got.subject for got in await post.new()]
         assert subjects == ["Somebody could not sign in as you at Meridian Bank"] * told
+
+
+@pytest.mark.requirement("P5")
+async def test_who_rings_all_day_fills_no_mailbox(mailed: tuple[Post, Owner]) -> None:
+    """Of every third ring, an hour's first is told of."""
+    post, maya = mailed
+    rang = 0
+    for _ in range(60):
+        with suppress(Throttled):
+            rang += bool(await maya.asked(await maya.begin()))
+        post.world.clock.advance(3 * MINUTE)
+    subjects = [got.subject for got in await post.new()]
+    assert rang > 40
+    assert subjects == ["Somebody asked your phone to sign in at Meridian Bank"] * 3

@@ -66,7 +66,18 @@ def test_three_in_ten_minutes_and_the_lanes_are_apart() -> None:
     assert may(rung(*instants, known=True), now=later) is None
     assert may(rung(instants[0]), rung(*instants[1:]), now=later) == 4 * MINUTE, "over all phones"
     assert may(push.succeeded(rung(*instants)), now=later) is None
-    assert [push.is_last([rung(*instants[:n])], later) for n in range(4)] == [False, False, True, False]
+
+
+@pytest.mark.requirement("P5")
+def test_the_last_ring_is_worth_a_warning_once_an_hour() -> None:
+    """Over all phones."""
+    later = NOW + 6 * MINUTE
+    instants = (NOW, NOW + 2 * MINUTE, NOW + 4 * MINUTE)
+    warns = [push.is_worth_a_warning([rung(*instants[:n])], later) for n in range(4)]
+    assert warns == [False, False, True, False]
+    for ago, told in ((60 * MINUTE - 1, False), (60 * MINUTE, True)):
+        warned = PushState(warned_at=later - ago)
+        assert push.is_worth_a_warning([rung(*instants[:2]), warned], later) is told
 
 
 @pytest.mark.requirement("P5")

@@ -6,6 +6,8 @@ import itertools
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.deciding import active_factors
 from nightlatch.app.deliver.messages import queue
@@ -24,7 +26,7 @@ from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.push import Pending, PushState
 from nightlatch.domain.factors.push_protocol import base64url
 from nightlatch.domain.ids import CHALLENGE
-from nightlatch.domain.records import Challenge, Channel, Event, Factor, FactorState, OutboxMessage, Record, User
+from nightlatch.domain.records import Challenge, Channel, Event, Factor, FactorState, OutboxMessage, User
 from nightlatch.domain.throttle import Lane
 from nightlatch.domain.time import SECOND, rfc3339, whole_seconds
 from nightlatch.ports.store import Change, Snapshot
@@ -84,15 +86,17 @@ def open_push(
         return Change(root=user.id, expected=snapshot.version, events=(event,)), refusal
     number = codes.numeric_code(ports.entropy.bytes(codes.ENTROPY_BYTES), push.NUMBER_DIGITS)
     challenge = _challenge(ports, factor, asking, number, now, since=_free_instant(snapshot, asking, now))
+    warns = not asking.known and push.is_worth_a_warning(_states(snapshot), now)
     state = push.opened(push.state_of(factor.public), _pending(asking, challenge), now)
     change = Change(
         root=user.id,
         expected=snapshot.version,
-        puts=(with_state(factor, state),),
+        puts=(with_state(factor, replace(state, warned_at=now) if warns else state),),
         new=(
             challenge,
             *_messages(ports, user, factor, challenge, asking, now),
-            *_warning(ports, snapshot, user, asking, now),
+            # Its owner is told with the last push that strangers get: somebody has the password (P5).
+            *(phone_rests(ports, user, asking.application_name, now) if warns else ()),
         ),
         events=(_event(ports, caller, user, factor, asking, now, "challenge:opened"),),
     )
@@ -109,20 +113,13 @@ def _pending(asking: Asking, challenge: Challenge) -> Pending:
     )
 
 
-def _warning(ports: Ports, snapshot: Snapshot, user: User, asking: Asking, now: int) -> tuple[Record, ...]:
-    """With the last push that strangers get, its owner is told by mail: somebody has the password (P5)."""
-    states = [push.state_of(phone.public) for phone in phones_of(snapshot)]
-    last = not asking.known and push.is_last(states, now)
-    return phone_rests(ports, user, asking.application_name, now) if last else ()
-
-
 def phones_of(snapshot: Snapshot) -> tuple[Factor, ...]:
     """The active push factors."""
     return tuple(factor for factor in active_factors(snapshot) if factor.kind is FactorKind.PUSH)
 
 
 def _refusal(snapshot: Snapshot, factor: Factor, asking: Asking, now: int) -> Refusal | None:
-    states: list[PushState] = [push.state_of(phone.public) for phone in phones_of(snapshot)]
+    states = _states(snapshot)
     try:
         throttle.check(snapshot.states.get(factor.id) or _fresh(factor), asking.lane, now)
         push.check_room(states, known=asking.known, origin=asking.origin, application=asking.application or "", now=now)
@@ -133,6 +130,10 @@ def _refusal(snapshot: Snapshot, factor: Factor, asking: Asking, now: int) -> Re
     except throttle.Throttled as waiting:
         return Throttled(retry_after=waiting.retry_after(now))
     return None
+
+
+def _states(snapshot: Snapshot) -> list[PushState]:
+    return [push.state_of(phone.public) for phone in phones_of(snapshot)]
 
 
 def _fresh(factor: Factor) -> FactorState:

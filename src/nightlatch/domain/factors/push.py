@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from nightlatch.domain.factors.backup_codes import ALPHABET
-from nightlatch.domain.time import MINUTE, SECOND, whole_seconds
+from nightlatch.domain.time import HOUR, MINUTE, SECOND, whole_seconds
 
 NONCE_BYTES: Final = 32
 CHALLENGE_LIFE: Final = 120 * SECOND
@@ -28,6 +28,9 @@ CODE_ENTROPY_BYTES: Final = 15
 MOST: Final = 3
 WITHIN: Final = 10 * MINUTE
 """So many pushes, and no more, in this time since the last success; strangers and known devices apart."""
+
+WARNED_FOR: Final = 1 * HOUR
+"""How long a mail about strangers who ring is the only one."""
 
 TRANSPORTS: Final = ("web", "fcm", "apns", "ntfy")
 
@@ -58,7 +61,8 @@ class PushState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     finish the pairing: it takes no code, so that nothing else tells who showed the number.
 
     ``others`` and ``known`` are the instants of recent pushes, by whether the request came with a known device; those
-    that did by application, since each gives device tokens of its own.
+    that did by application, since each gives device tokens of its own. ``warned_at``: when the owner was last mailed
+    that strangers ring.
     ``pending`` alone says which challenge is good: one that was put in its place before is dead.
     """
 
@@ -76,6 +80,7 @@ class PushState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pending: Pending | None = None
     denied_at: int | None = None
     locked: Lock | None = None
+    warned_at: int | None = None
 
     def public(self) -> dict[str, Any]:
         """As it is kept."""
@@ -148,9 +153,15 @@ def check_room(states: Iterable[PushState], *, known: bool, origin: str, applica
         raise TooMany(recent[-MOST] + WITHIN)
 
 
-def is_last(states: Iterable[PushState], now: int) -> bool:
-    """Whether the push that a stranger is about to send is the last one for a while."""
-    return sum(_is_recent(at, now) for state in states for at in state.others) == MOST - 1
+def is_worth_a_warning(states: Iterable[PushState], now: int) -> bool:
+    """Whether the push that a stranger is about to send is the last one for a while, and no mail told so lately.
+
+    Whoever knows the password could otherwise fill a mailbox.
+    """
+    phones = list(states)
+    if sum(len(_recent(phone.others, now)) for phone in phones) != MOST - 1:
+        return False
+    return all(phone.warned_at is None or abs(now - phone.warned_at) >= WARNED_FOR for phone in phones)
 
 
 def opened(state: PushState, pending: Pending, now: int) -> PushState:
