@@ -135,3 +135,24 @@ async def test_who_rings_all_day_fills_no_mailbox(mailed: tuple[Post, Owner]) ->
     subjects = [got.subject for got in await post.new()]
     assert rang > 40
     assert subjects == ["Somebody asked your phone to sign in at Meridian Bank"] * 3
+
+
+@pytest.mark.requirement("P5")
+async def test_a_success_on_one_phone_counts_for_all(api: Api) -> None:
+    """What is counted over all phones of a person starts anew on all."""
+    maya = await held(api)
+    challenge, number = await maya.asked(path := await maya.begin(action="manage_factors"))
+    assert await maya.answer(challenge, "approve", number) == "approved"
+    begun = await enrolled(api, maya.bank, maya.user, approval=path.rpartition("/")[2])
+    second = replace(maya, phone=PushPhone(SITE.public_url, api.world.clock))
+    await second.phone.pair(api.http, begun["enrollment"])
+    await maya.bank("POST", f"/v1/users/{maya.user}/factors/{begun['id']}/activation", {})
+    for _ in range(2):
+        challenge, number = await second.asked(await second.begin())
+        assert await second.answer(challenge, "approve", other(number)) == "wrong_number"
+    challenge, number = await maya.asked(await maya.begin())
+    assert await maya.answer(challenge, "approve", number) == "approved"
+    for _ in range(3):
+        challenge, number = await maya.asked(await maya.begin())
+        assert await maya.answer(challenge, "approve", other(number)) == "wrong_number"
+    assert (await maya.ask(await maya.begin())).status_code == 429

@@ -68,6 +68,14 @@ def test_three_in_ten_minutes_and_the_lanes_are_apart() -> None:
     assert may(push.succeeded(rung(*instants)), now=later) is None
 
 
+def test_a_success_on_another_phone_leaves_what_waits() -> None:
+    """It ends the count, and nothing else."""
+    state = push.locked(push.denied(rung(NOW), known=False, now=NOW), "denied")
+    state = push.opened(state, pending(at=NOW + 1), NOW + 1)
+    anew = push.counted_anew(state)
+    assert (anew.others, anew.denied_at, anew.locked, anew.pending) == ((), None, "denied", state.pending)
+
+
 @pytest.mark.requirement("P5")
 def test_the_last_ring_is_worth_a_warning_once_an_hour() -> None:
     """Over all phones."""

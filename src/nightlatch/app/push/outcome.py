@@ -173,7 +173,7 @@ def judged_answer(heard: Heard) -> Judged:
         )
     evidence = evidence_of(factor, uv=heard.uv)
     judged = accepted(heard.snapshot, factor, heard.state, heard.state.counter, evidence, heard.now)
-    return _with(judged, with_state(factor, push.succeeded(state)))
+    return _with(judged, with_state(factor, push.succeeded(state)), *_counted_anew(heard.snapshot, factor))
 
 
 def evidence_of(factor: Factor, *, uv: bool) -> Evidence:
@@ -187,13 +187,19 @@ def evidence_of(factor: Factor, *, uv: bool) -> Evidence:
     return replace(evidence, amr=(*evidence.amr, "user"), user_verified=True)
 
 
-def _with(judged: Judged, factor: Factor) -> Judged:
-    """The judgement with the phone's own row beside what else it stores."""
+def _counted_anew(snapshot: Snapshot, approved_on: Factor) -> list[Factor]:
+    """The owner's other phones: rings are counted over all of them, so that a success ends the count on all (P5)."""
+    others = [(phone, push.state_of(phone.public)) for phone in phones_of(snapshot) if phone.id != approved_on.id]
+    return [with_state(phone, anew) for phone, old in others if (anew := push.counted_anew(old)) != old]
+
+
+def _with(judged: Judged, *phones: Factor) -> Judged:
+    """The judgement with the rows of phones beside what else it stores."""
     return Judged(
         factor=judged.factor,
         evidence=judged.evidence,
         states=judged.states,
-        records=(*judged.records, factor),
+        records=(*judged.records, *phones),
     )
 
 

@@ -180,8 +180,13 @@ def is_open(state: PushState, challenge: str, now: int) -> bool:
 
 
 def succeeded(state: PushState) -> PushState:
-    """The state after its owner approved: pushes are counted anew."""
-    return replace(state, pending=None, others=(), known={}, denied_at=None)
+    """The state after its owner approved on this phone: pushes are counted anew."""
+    return counted_anew(replace(state, pending=None))
+
+
+def counted_anew(state: PushState) -> PushState:
+    """The state after the owner approved, be it on another phone of theirs: what rang until then is bounded no more."""
+    return replace(state, others=(), known={}, denied_at=None)
 
 
 def ended(state: PushState) -> PushState:
@@ -206,7 +211,7 @@ def locked(state: PushState, reason: Lock) -> PushState:
 
 def unlocked(state: PushState) -> PushState:
     """The state after its owner proved another factor."""
-    return replace(state, others=(), known={}, denied_at=None, locked=None)
+    return replace(counted_anew(state), locked=None)
 
 
 def _waits(pending: Pending, origin: str, now: int) -> bool:
