@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from nightlatch.adapters.delivery.http import HttpAnswer, HttpSender, refused
 from nightlatch.adapters.delivery.options import SnsOptions
-from nightlatch.adapters.delivery.sns_receipts import Fetch, SnsReceipts, fetch_from_amazon
+from nightlatch.adapters.delivery.sns_certificates import Fetch
+from nightlatch.adapters.delivery.sns_receipts import SnsReceipts, fetch_from_amazon
 from nightlatch.ports.delivery import Accepted, Callback, NotSent, Text
 from nightlatch.ports.outbox import Receipt
 

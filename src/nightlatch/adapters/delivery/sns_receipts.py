@@ -8,34 +8,24 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 import msgspec
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from nightlatch.adapters.delivery.http import HttpSender
+from nightlatch.adapters.delivery.sns_certificates import Certificates, Fetch, is_amazons
 from nightlatch.domain.outside import Unreadable, read_json
 from nightlatch.ports.delivery import Callback, Forged, NotSent
 from nightlatch.ports.outbox import Receipt
 
-Fetch = Callable[[str], Awaitable[bytes]]
-"""Get what stands at an address of Amazon's. Raises ``NotSent``."""
-
-_HOST = re.compile(r"sns\.[a-z0-9-]{3,32}\.amazonaws\.com(\.cn)?")
-_CERTIFICATE = re.compile(r"/SimpleNotificationService-[0-9a-zA-Z]{1,64}\.pem")
 _SIGNED = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     "SubscriptionConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
 }
-KEPT = 4
-"""Certificates kept at hand; one is in use at a time."""
 
 Field = Annotated[str, msgspec.Meta(max_length=256 * 1024)]
 
@@ -89,7 +79,7 @@ class SnsReceipts:
         self._gateway = gateway
         self._topic = topic
         self._fetch = fetch
-        self._keys: dict[str, rsa.RSAPublicKey] = {}
+        self._certificates = Certificates(fetch)
 
     async def read(self, callback: Callback) -> Sequence[Receipt]:
         """Receipts of a notification. A subscription of the topic is confirmed, and tells of none."""
@@ -116,7 +106,7 @@ class SnsReceipts:
         return (Receipt(gateway=self._gateway, reference=reference, delivered=delivered, error=error),)
 
     async def _confirm(self, told: _Told) -> None:
-        if told.subscribe_url is None or not _is_amazons(told.subscribe_url):
+        if told.subscribe_url is None or not is_amazons(told.subscribe_url):
             raise Forged("SubscribeURL is not at Amazon's")
         try:
             await self._fetch(told.subscribe_url)
@@ -124,46 +114,11 @@ class SnsReceipts:
             raise Forged(f"the subscription could not be confirmed ({error.reason})") from None
 
     async def _check(self, told: _Told, raw: bytes) -> None:
-        key = await self._key(told.signing_cert_url)
+        key = await self._certificates.key(told.signing_cert_url)
         fields = read_json(raw, dict[str, object])
         signed = "".join(f"{name}\n{fields[name]}\n" for name in _SIGNED[told.type] if fields.get(name) is not None)
         try:
             key.verify(base64.b64decode(told.signature, validate=True), signed.encode(), padding.PKCS1v15(), SHA256())
         except (InvalidSignature, binascii.Error):
             raise Forged("Signature is wrong") from None
-
-    async def _key(self, url: str) -> rsa.RSAPublicKey:
-        if not _is_amazons(url) or not _CERTIFICATE.fullmatch(urlsplit(url).path):
-            raise Forged("SigningCertURL is not at Amazon's")
-        if url not in self._keys:
-            try:
-                found = _public_key(await self._fetch(url))
-            except NotSent as error:
-                raise Forged(f"the certificate could not be fetched ({error.reason})") from None
-            while len(self._keys) >= KEPT:
-                del self._keys[next(iter(self._keys))]
-            self._keys[url] = found
-        return self._keys[url]
-
-
-def _public_key(pem: bytes) -> rsa.RSAPublicKey:
-    """The key of a certificate that is valid today; who it is of, the host that it came from says."""
-    try:
-        certificate = x509.load_pem_x509_certificate(pem)
-    except ValueError:
-        raise Forged("the certificate cannot be read") from None
-    if not certificate.not_valid_before_utc <= datetime.now(UTC) <= certificate.not_valid_after_utc:
-        raise Forged("the certificate is not valid today")
-    key = certificate.public_key()
-    if not isinstance(key, rsa.RSAPublicKey):
-        raise Forged("the certificate has another kind of key")
-    return key
-
-
-def _is_amazons(url: str) -> bool:
-    """https, one of the hosts of SNS, and nothing clever."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme == "https" and _HOST.fullmatch(parts.netloc) is not None
+        self._certificates.proved(told.signing_cert_url)
