@@ -251,7 +251,9 @@ async def test_policy_says_how_many_backup_codes(world: World, bank: Caller) -> 
 async def test_a_confirmation_that_a_key_cannot_give_is_not_taken_for_given(world: World, bank: Caller) -> None:
     """Where policy wants a first factor confirmed, a key alone adds none."""
     document = "mfa_enforcement: {all_users: true}\nfirst_factor: {confirm: invitation}\n"
-    await apply_policy(world.ports, bank, document, None)
+    with pytest.raises(Invalid, match="not valid"):
+        await apply_policy(world.ports, bank, document, None)
+    await world.had_policy(document)
     with pytest.raises(Conflict) as refused:
         await world.begun(bank, "maya")
     assert refused.value.code == "confirmation_required"

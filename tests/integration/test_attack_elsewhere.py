@@ -54,7 +54,7 @@ async def test_no_first_factor_from_elsewhere_without_a_confirmation(pages: Page
 @pytest.mark.parametrize(("policy", "peer"), [(NO_GRACE, ELSEWHERE), (CONFIRMED, "192.0.2.7")])
 async def test_nobody_is_asked_for_the_same_confirmation(pages: Pages, policy: str, peer: str) -> None:
     """What a browser is refused must not tell whether there is such a user."""
-    await apply_policy(pages.world.ports, OPERATOR, policy, None)
+    await pages.world.had_policy(policy)
     seen = []
     for user in ("maya", "nobody"):
         async with pages.browser(peer) as visitor:
@@ -68,7 +68,7 @@ async def test_a_policy_that_wants_a_confirmation_wants_it_of_what_was_begun_bef
     async with pages.browser() as visitor:
         await set_up_from(pages, visitor, "maya")
         phone = visitor.scanned(pages.world)
-        await apply_policy(pages.world.ports, OPERATOR, CONFIRMED, None)
+        await pages.world.had_policy(CONFIRMED)
         await visitor.submit("/setup/code", code=phone.code())
     factors = await list_factors(pages.world.ports, pages.bank.caller, "maya")
     assert [factor.status.value for factor in factors.data] == ["pending"]

@@ -182,6 +182,10 @@ def test_a_policy_is_checked_by_line_and_column_and_applied_whole(sqlite: Instal
     assert done.code == REFUSED
     assert done.err.splitlines()[0].startswith(f"{bad}:2:3: ")
     assert "(did you mean all_users?)" in done.err
+    trap = tmp_path / "trap.yaml"
+    trap.write_text(ARTICLE + "first_factor: {confirm: invitation}\n")
+    refused = f"{trap}:{len(ARTICLE.splitlines()) + 1}:25: confirm: invitation is not supported"
+    assert told(sqlite.run("policy", "check", str(trap)), REFUSED).startswith(refused)
     assert not sqlite.folder.exists()
 
     assert sqlite.run("policy", "apply", str(good)).code == 0
@@ -189,6 +193,8 @@ def test_a_policy_is_checked_by_line_and_column_and_applied_whole(sqlite: Instal
     assert sqlite.made("policy", "show")["version"] == 1
     done = sqlite.run("policy", "apply", str(bad))
     assert (done.code, done.err.splitlines()[0].startswith(f"{bad}:2:3: ")) == (REFUSED, True)
+    for command in ("check", "apply"):
+        assert told(sqlite.run("policy", command, str(trap)), REFUSED).startswith(refused)
     assert sqlite.made("policy", "show")["version"] == 1
 
     weaker = tmp_path / "weaker.yaml"

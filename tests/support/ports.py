@@ -48,8 +48,11 @@ from nightlatch.app.users.create import create_user
 from nightlatch.domain.factors import hotp, totp
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.otpauth import OtpauthUri, parse
+from nightlatch.domain.policy.defaults import DEFAULT_VERSION
+from nightlatch.domain.records import POLICY_ROOT, PolicyVersion
 from nightlatch.domain.time import SECOND
 from nightlatch.ports.directory import EventFilter
+from nightlatch.ports.store import Change, Outcome
 
 START = 1_766_000_000 * SECOND
 SITE = Site(public_url="https://mfa.example", issuer="Example", ntfy_servers=("https://ntfy.example",))
@@ -139,6 +142,14 @@ class World:
         assert answered.status == "approved", answered
         self.clock.advance(30 * SECOND)
         return begun.id
+
+    async def had_policy(self, text: str) -> None:
+        """A document is in force that this version would not put there: an earlier one did."""
+        newest = await self.ports.catalog.policy()
+        current = newest.version if newest else DEFAULT_VERSION
+        version = PolicyVersion(version=current + 1, text=text, actor=OPERATOR.actor, created_at=self.clock.now())
+        change = Change(root=POLICY_ROOT, expected=current, new=(version,), shared=True)
+        assert await self.ports.store.commit(change) is Outcome.APPLIED
 
     async def events(self, type_: str | None = None) -> list[EventAnswer]:
         """Everything in the audit log, or all of one type, in order."""

@@ -278,6 +278,42 @@ def test_what_this_version_does_not_do_is_refused_and_never_passed_over(key: str
     assert (nested.pointer, nested.code) == (f"/report_only/{key}", "not_supported")
 
 
+@pytest.mark.parametrize(
+    ("first_factor", "places"),
+    [
+        ("{confirm: verified_address}", [(13, 25, "/first_factor/confirm")]),
+        ("{confirm: invitation, hold: 2_hours}", [(13, 25, "/first_factor/confirm"), (13, 43, "/first_factor/hold")]),
+        ("{confirm: none, hold: 0}", []),
+        ("{}", []),
+    ],
+)
+def test_what_would_let_nobody_set_up_a_first_factor_is_not_put_in_force(
+    first_factor: str, places: list[tuple[int, int, str]]
+) -> None:
+    """It fails where it is written, and not at the door; also beside. What is in force already can still be read."""
+    text = ARTICLE + f"first_factor: {first_factor}\n"
+    load(text)
+    beside = EVERYONE + f"report_only: {{mfa_enforcement: {{all_users: true}}, first_factor: {first_factor}}}\n"
+    if not places:
+        assert load(text, to_apply=True) == load(text)
+        load(beside, to_apply=True)
+        return
+    with pytest.raises(PolicyErrors) as refused:
+        load(text, to_apply=True)
+    assert [(p.line, p.column, p.pointer) for p in refused.value.problems] == places
+    assert {p.code for p in refused.value.problems} == {"not_supported"}
+    assert "nobody could set up a first factor: write none" in refused.value.problems[0].detail
+    with pytest.raises(PolicyErrors) as refused:
+        load(beside, to_apply=True)
+    assert [p.pointer for p in refused.value.problems] == [f"/report_only{pointer}" for _, _, pointer in places]
+
+
+@pytest.mark.parametrize("text", [ARTICLE, ARTICLE_BESIDE, DEFAULT_TEXT], ids=["nested", "beside", "default"])
+def test_what_people_begin_with_can_be_put_in_force(text: str) -> None:
+    """The article's document, and ours."""
+    assert load(text, to_apply=True) == load(text)
+
+
 def test_a_key_at_the_wrong_level_is_told_where_it_belongs() -> None:
     """The article's text lost its indentation on the way; whoever copies it is told what is missing."""
     flat = "mfa_enforcement:\nall_users: true\ngrace_period: 30_days\n"

@@ -128,7 +128,7 @@ def _read(file: Path) -> str:
 def _check_alone(file: Path, text: str) -> None:
     """The document by itself, as a build that has no database checks it."""
     try:
-        load(text)
+        load(text, to_apply=True)
     except PolicyErrors as error:
         raise Located("\n".join(_line(file, p.line, p.column, p.detail, p.nearest) for p in error.problems)) from None
 

@@ -45,7 +45,7 @@ async def check_policy(ports: Ports, text: str) -> PolicyCheck:
 async def read_document(ports: Ports, text: str) -> PolicyDocument:
     """The document, its groups compared with those that users are in. Raises ``Invalid`` with line and column."""
     try:
-        return load(text, groups_known=await ports.directory.groups())
+        return load(text, groups_known=await ports.directory.groups(), to_apply=True)
     except PolicyErrors as errors:
         fields = tuple(
             FieldProblem(p.pointer, p.code, f"line {p.line}, column {p.column}: {p.detail}", p.nearest)

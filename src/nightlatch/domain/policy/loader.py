@@ -37,22 +37,27 @@ _ENFORCEMENT = ("all_users", "groups", "grace_period", "exclude_service_accounts
 _EITHER = ("risk_based_prompting", "recovery")
 _BESIDE = ("assurance", "factors", "remember_device", "first_factor", "sensitive_actions", "report_only")
 _TOP = ("mfa_enforcement", *_EITHER, *_BESIDE)
+_UNSUPPORTED = "not_supported"
 _LATER = {
-    name: ("not_supported", f"{name} is not supported by this version of Nightlatch")
+    name: (_UNSUPPORTED, f"{name} is not supported by this version of Nightlatch")
     for name in ("rules", "risk", "invariants")
 }
 _BELONGS_UNDER = {name: ("misplaced_key", f"{name} belongs under mfa_enforcement") for name in _ENFORCEMENT}
 _BELONGS_BESIDE = {name: ("misplaced_key", f"{name} belongs beside mfa_enforcement, not under it") for name in _BESIDE}
 
 
-def load(text: str, *, groups_known: Collection[str] | None = None) -> PolicyDocument:
+def load(text: str, *, groups_known: Collection[str] | None = None, to_apply: bool = False) -> PolicyDocument:
     """Read a document in YAML or JSON.
 
-    ``groups_known``: the groups that exist; None where nobody can tell. Raises ``PolicyErrors`` with every problem
-    that one look finds, and nothing else, whatever the text.
+    ``groups_known``: the groups that exist; None where nobody can tell. With ``to_apply`` also what would be read and
+    could not be fulfilled is a problem; one that is in force already goes on. Raises ``PolicyErrors`` with every
+    problem that one look finds, and nothing else, whatever the text.
     """
     reader = Reader(groups_known)
-    document = _document(reader, Place(parse(text), ""))
+    root = Place(parse(text), "")
+    document = _document(reader, root)
+    if to_apply:
+        _refuse_unfulfilled(reader, root, document)
     if reader.problems:
         raise PolicyErrors(reader.problems)
     return document
@@ -191,3 +196,18 @@ def _first_factor(reader: Reader, top: Place | None) -> FirstFactor:
         confirm=reader.word(reader.child(section, "confirm"), Confirm, Confirm.NONE),
         hold=reader.duration(reader.child(section, "hold"), 0, MAX_WAIT, 0),
     )
+
+
+def _refuse_unfulfilled(reader: Reader, root: Place, document: PolicyDocument) -> None:
+    """No page asks for a confirmation or lets a factor rest yet: nobody could set up their first."""
+    for place, read in ((root, document), (reader.child(root, "report_only"), document.report_only)):
+        section = reader.child(place, "first_factor")
+        first = FirstFactor() if read is None else read.first_factor
+        confirm, hold = reader.child(section, "confirm"), reader.child(section, "hold")
+        if confirm is not None and first.confirm is not Confirm.NONE:
+            reader.problem(confirm, _UNSUPPORTED, _NOBODY.format(f"confirm: {first.confirm}", "none"))
+        if hold is not None and first.hold:
+            reader.problem(hold, _UNSUPPORTED, _NOBODY.format("hold", "0"))
+
+
+_NOBODY = "{} is not supported by this version of Nightlatch, so that nobody could set up a first factor: write {}"
