@@ -8,7 +8,7 @@ import pytest
 
 from nightlatch.adapters.delivery.sns_certificates import FETCHES, KEPT, Certificates
 from nightlatch.ports.delivery import Forged, NotSent
-from tests.support.sms_services import self_signed
+from tests.support.certificates import self_signed
 
 PEM, _ = self_signed("sns.amazonaws.com")
 HOST = "https://sns.eu-central-1.amazonaws.com"

@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import hmac
 import json
+import tracemalloc
+import zlib
 from typing import Any
 
 import pytest
@@ -159,6 +161,25 @@ async def test_no_answer_is_read_without_end() -> None:
     assert len(answer.body) == http.LONGEST_ANSWER
     await sender.close()
     server.close()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_compressed_answer_is_not_unpacked(encoding: str) -> None:
+    """None is asked for; 300 MiB of nothing are 300 KiB on the wire, and would all be here before they are cut."""
+    packer = zlib.compressobj(9, wbits=31 if encoding == "gzip" else 15)
+    packed = b"".join(packer.compress(bytes(1024 * 1024)) for _ in range(300)) + packer.flush()
+    async with listening() as listener:
+        listener.answer = Answer(200, packed, encoding)
+        sender = http.HttpSender()
+        tracemalloc.start()
+        for answer in (await sender.post(listener.url, content=b""), await sender.get(listener.url)):
+            assert answer.body == packed[: http.LONGEST_ANSWER]
+            assert answer.json() is None
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 8 * 1024 * 1024, peak
+        assert {seen.headers["accept-encoding"] for seen in listener.requests} == {"identity"}
+        await sender.close()
 
 
 async def objection(listener: Listener, status: int, body: bytes) -> str | None:

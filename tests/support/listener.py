@@ -18,6 +18,7 @@ class Answer:
 
     status: int = 201
     body: bytes = b""
+    encoding: str = "identity"
 
 
 @dataclass
@@ -79,7 +80,8 @@ async def _serve_one(listener: Listener, reader: asyncio.StreamReader, writer: a
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         answer = listener.take(Seen(method, path, headers, body))
-        writer.write(f"HTTP/1.1 {answer.status} X\r\nContent-Length: {len(answer.body)}\r\n\r\n".encode() + answer.body)
+        about = f"Content-Length: {len(answer.body)}\r\nContent-Encoding: {answer.encoding}\r\n"
+        writer.write(f"HTTP/1.1 {answer.status} X\r\n{about}\r\n".encode() + answer.body)
         await writer.drain()
 
 

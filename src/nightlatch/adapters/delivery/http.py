@@ -61,6 +61,7 @@ class HttpSender:
         self._within = CONNECT_SECONDS + answer
         self._client = httpx.AsyncClient(
             auth=auth,
+            headers={"Accept-Encoding": "identity"},
             http1=not http2,
             http2=http2,
             follow_redirects=False,
@@ -119,9 +120,12 @@ def refused(answer: HttpAnswer, reason: str, *, permanent: bool = False) -> NotS
 
 
 async def _bounded(response: httpx.Response) -> bytes:
-    """The body, cut off where no answer of a gateway is that long."""
+    """The body, cut off where no answer of a gateway is that long.
+
+    As it came: one that is compressed all the same would be as large as it likes before it is cut.
+    """
     body = b""
-    async for part in response.aiter_bytes():
+    async for part in response.aiter_raw():
         body += part
         if len(body) > LONGEST_ANSWER:
             break
