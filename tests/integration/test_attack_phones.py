@@ -7,22 +7,25 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as replace_record
 
 from nightlatch.app.authenticate import authenticate
 from nightlatch.app.factors.activate import activate_factor
 from nightlatch.app.factors.enroll import enroll_factor
+from nightlatch.app.factors.unlock import unlock_factor
 from nightlatch.app.messages import Activation, NewAuthentication, NewFactor
 from nightlatch.app.prompt import push as prompt
 from nightlatch.app.prompt.setup import begin_setup, finish_setup
 from nightlatch.app.prompt.view import view_codes
-from nightlatch.domain.errors import NotFound, Throttled
+from nightlatch.domain.errors import Conflict, NotFound, Throttled
 from nightlatch.domain.factors.base import FactorKind
-from nightlatch.domain.time import MINUTE, SECOND
+from nightlatch.domain.time import DAY, MINUTE, SECOND
+from nightlatch.ports.store import Change, Outcome, UserKey
 from tests.integration.test_push_app_pages import BACK, returning, visiting
 from tests.support.api import CONTEXT as CONTEXT_API
 from tests.support.api import Api, open_api
 from tests.support.phones import PushPhone
-from tests.support.ports import SITE, World
+from tests.support.ports import OPERATOR, SITE, World
 from tests.support.post import MAYA, Post, open_post
 from tests.support.push_api import enrolled, held
 from tests.support.push_app import CONTEXT, paired
@@ -156,3 +159,41 @@ async def test_a_success_on_one_phone_counts_for_all(api: Api) -> None:
         challenge, number = await maya.asked(await maya.begin())
         assert await maya.answer(challenge, "approve", other(number)) == "wrong_number"
     assert (await maya.ask(await maya.begin())).status_code == 429
+
+
+@pytest.mark.requirement("P5", "H1")
+async def test_an_operator_frees_a_phone_that_is_the_only_way(mailed: tuple[Post, Owner]) -> None:
+    """Once they know whom they talk to; it is told by mail, and kept with the operator's name."""
+    post, maya = mailed
+    ports, factor = post.world.ports, maya.phone.factor
+    assert not await unlock_factor(ports, OPERATOR, "maya", factor)
+    challenge, _ = await maya.asked(await maya.begin())
+    assert await maya.answer(challenge, "not_me") == "not_me"
+    post.world.clock.advance(365 * DAY)
+    with pytest.raises(Conflict, match="push_locked"):
+        await maya.asked(await maya.begin())
+    await post.new()
+    assert await unlock_factor(ports, OPERATOR, "maya", factor)
+    (told,) = await post.new()
+    assert told.subject == "A way to sign in that had stopped works again at Meridian"
+    assert "a phone that approves" in told.body()
+    (event,) = await post.world.events("factor:unlocked")
+    assert (event.actor, event.factor, event.data) == (OPERATOR.actor, factor, {"phones": [factor]})
+    challenge, number = await maya.asked(await maya.begin())
+    assert await maya.answer(challenge, "approve", number) == "approved"
+
+
+@pytest.mark.requirement("H1")
+async def test_an_operator_frees_a_way_that_guessing_stopped(each_world: World) -> None:
+    """Of whoever has no other."""
+    bank = await each_world.application()
+    await each_world.person(bank)
+    phone, _ = await each_world.activated(bank, "maya", FactorKind.TOTP)
+    user = await each_world.ports.store.load(UserKey(username="maya"))
+    stopped = replace_record(user.states[phone.factor_id], failures_other=80)
+    change = Change(root=stopped.user_id, expected=user.version, puts=(stopped,))
+    assert await each_world.ports.store.commit(change) is Outcome.APPLIED
+    for freed in (True, False):
+        assert await unlock_factor(each_world.ports, OPERATOR, "maya", phone.factor_id) is freed
+    state = (await each_world.ports.store.load(UserKey(username="maya"))).states[phone.factor_id]
+    assert (state.failures_other, state.blocked_other_until, state.counter) == (0, 0, stopped.counter)

@@ -169,6 +169,7 @@ def test_an_operator_does_not_go_round_the_owners_approval(sqlite: Installation)
         shown_ = sqlite.made("factor", "show", "maya", factor["id"])
         assert factor["enrollment"]["secret"] not in json.dumps(shown_)
         assert "approval:refused" in {event["type"] for event in exported(sqlite)}
+        assert "was not stopped" in told(sqlite.run("factor", "unlock", "maya", factor["id"]), 0)
 
 
 def test_a_policy_is_checked_by_line_and_column_and_applied_whole(sqlite: Installation, tmp_path: Path) -> None:

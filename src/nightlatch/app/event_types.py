@@ -19,6 +19,7 @@ EVENT_TYPES: dict[str, str] = {
     "factor:code_sent": "A number that is being set up was texted another code; the one before it is dead.",
     "factor:renamed": "A factor's label was changed.",
     "factor:removed": "A factor was removed, and all devices were revoked.",
+    "factor:unlocked": "A factor that had stopped was let go on; `data.phones` names the phones that may be asked again.",
     "factor:objected": "The owner of an address to which a notice went said that a factor was not theirs: it was removed.",
     "factor:resynchronized": "A HOTP factor's counter was moved on by two codes in a row.",
     "factor:resynchronization_failed": "Two codes in a row did not match a HOTP factor.",

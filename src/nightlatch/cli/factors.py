@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from nightlatch.app.factors.find import list_factors
 from nightlatch.app.factors.remove import remove_factor
+from nightlatch.app.factors.unlock import unlock_factor
 from nightlatch.cli.failures import Failure
 from nightlatch.cli.output import print_fields, print_json, print_table, say
 from nightlatch.cli.session import HERE, Json, Where, session
@@ -17,6 +18,7 @@ commands = App(
     help="The ways in which a user proves who they are.",
     help_epilogue="""Examples:
   nightlatch factor list maya
+  nightlatch factor unlock maya fac_0192…
   nightlatch factor revoke maya fac_0192… --approval atn_0192…""",
 )
 
@@ -63,3 +65,14 @@ async def revoke(
     async with session(where) as use:
         await remove_factor(use.opened.ports, use.caller, user, factor, approval)
     say(f"{factor} is gone, and the devices of {user} are forgotten.")
+
+
+@commands.command
+async def unlock(user: str, factor: str, /, *, where: Where = HERE) -> None:
+    """Let a factor be used again that stopped, after wrong answers or a no on the phone; its owner is told by mail.
+
+    Make sure first of whom you talk to. With one phone, all phones of that person may be asked again.
+    """
+    async with session(where) as use:
+        freed = await unlock_factor(use.opened.ports, use.caller, user, factor)
+    say(f"{factor} may be used again." if freed else f"{factor} was not stopped.")

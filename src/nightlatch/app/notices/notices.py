@@ -53,6 +53,12 @@ def way_removed(ports: Ports, user: User, factor: Factor, now: int) -> tuple[Rec
     return told(ports, user, about, now, event=factor.id)
 
 
+def way_unlocked(ports: Ports, user: User, factor: Factor, now: int) -> tuple[Record, ...]:
+    """An operator let a factor be used again that had stopped."""
+    about = Subject(notice=Notice.WAY_UNLOCKED, at=now, kind=factor.kind.value, label=factor.label)
+    return told(ports, user, about, now, event=factor.id)
+
+
 def new_codes(ports: Ports, user: User, factor: Factor, now: int) -> tuple[Record, ...]:
     """A new set of backup codes is in the place of the old one (L5)."""
     return told(ports, user, Subject(notice=Notice.NEW_CODES, at=now), now, event=factor.id)

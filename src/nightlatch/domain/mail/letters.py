@@ -26,6 +26,7 @@ class Notice(StrEnum):
     FIRST_WAY = "first_way"
     WAY_ADDED = "way_added"
     WAY_REMOVED = "way_removed"
+    WAY_UNLOCKED = "way_unlocked"
     NEW_CODES = "new_codes"
     CODE_USED = "code_used"
     FEW_CODES = "few_codes"

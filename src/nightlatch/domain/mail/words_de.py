@@ -34,6 +34,15 @@ DE = Words(
                 "Waren Sie das? Dann ist nichts zu tun. War es jemand anderes? Ändern Sie jetzt Ihr Passwort. {help}",
             ),
         ),
+        "way_unlocked": Said(
+            subject="Ein gesperrter Weg zur Anmeldung bei {org} geht wieder",
+            heading="Ein Weg zur Anmeldung geht wieder.",
+            paragraphs=(
+                ("Am {when} hat jemand, der die Anmeldung von {org} betreibt, dies wieder zugelassen: {way}. Nach zu vielen "
+                "falschen Antworten oder einem Nein auf dem Telefon war es gesperrt."),
+                "Haben Sie darum gebeten? Dann ist nichts zu tun. Wenn nicht: Ändern Sie jetzt Ihr Passwort. {help}",
+            ),
+        ),
         "new_codes": Said(
             subject="Neue Ersatzcodes bei {org}",
             heading="Sie haben neue Ersatzcodes.",

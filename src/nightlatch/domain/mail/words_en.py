@@ -34,6 +34,15 @@ EN = Words(
                 "Was it you? Then there is nothing to do. Was it somebody else? Change your password now. {help}",
             ),
         ),
+        "way_unlocked": Said(
+            subject="A way to sign in that had stopped works again at {org}",
+            heading="A way to sign in works again.",
+            paragraphs=(
+                ("On {when} somebody who runs the sign-in of {org} let this be used again: {way}. It had stopped after too "
+                "many wrong answers, or after a no on the phone."),
+                "Did you ask for it? Then there is nothing to do. Did you not? Change your password now. {help}",
+            ),
+        ),
         "new_codes": Said(
             subject="New backup codes at {org}",
             heading="You have new backup codes.",
