@@ -147,7 +147,9 @@ async def test_a_phone_says_how_it_is_rung_and_a_dead_way_goes(maya: Held) -> No
     [
         "http://push.example/x", "https://127.0.0.1/x", "https://[::1]/x", "https://169.254.169.254/latest", "ftp://x.example",
         "https://user@push.example/", "https://", "https://push.example:port/", "https://localhost/x", "javascript:x", "x",
-        "https://push.example/#x", "https://push.example/\n",
+        "https://push.example/#x", "https://push.example/\n", "https://2130706433/", "https://127.1/", "https://0x7f000001/x",
+        "https://0177.0.0.1/x", "https://0x7f.0x1/", "https://localhost./x", "https://push.example./x", "https://a.localhost/x",
+        "https://[::ffff:127.0.0.1]/x", "https://[::1%25lo]/", "https://.example/", "https://push..example/", "https://10.0.0.0x1/",
     ],
 )  # fmt: skip
 async def test_only_push_services_are_posted_to(world: World, address: str) -> None:
@@ -158,6 +160,22 @@ async def test_only_push_services_are_posted_to(world: World, address: str) -> N
         await set_subscription(
             world.ports, Phone(maya.phone.factor), NewSubscription(subscription=Subscription(web=web))
         )
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://updates.push.services.mozilla.com/wpush/v2/x",
+        "https://xn--bcher-kva.example:8443/x?y",
+        "https://push/x",
+    ],
+)
+async def test_names_are_posted_to(world: World, address: str) -> None:
+    """Which of them, the settings say when it comes to it."""
+    maya = await hold(world)
+    web = WebPush(endpoint=address, keys=WebPushKeys(p256dh="x", auth="x"))
+    await set_subscription(world.ports, Phone(maya.phone.factor), NewSubscription(subscription=Subscription(web=web)))
+    assert (await maya.factor()).public["transports"] == ["web"]
 
 
 @pytest.mark.parametrize("rest", NO_TOPICS)

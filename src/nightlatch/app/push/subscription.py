@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
@@ -19,6 +20,11 @@ from nightlatch.domain.fields import BadField
 from nightlatch.domain.ntfy import is_topic
 from nightlatch.domain.records import Factor
 from nightlatch.ports.store import Change, Snapshot, UserKey
+
+# Resolvers read more than four numbers with dots as an address: "2130706433", "0x7f.1", and "localhost." is localhost.
+# What is at the end of a name begins with a letter.
+_NAME = re.compile(r"([a-z0-9_-]+\.)*[a-z][a-z0-9-]*")
+_LOCAL = re.compile(r"(.+\.)?localhost")
 
 
 async def set_subscription(ports: Ports, phone: Phone, request: NewSubscription) -> None:
@@ -80,20 +86,15 @@ def _check_address(address: str, *, plain: bool) -> None:
         raise bad from None
     if host is None or not address.isascii() or not address.isprintable() or "@" in parts.netloc or parts.fragment:
         raise bad
-    local = host == "localhost" or _is_loopback(host)
-    if parts.scheme == "https" and (plain or not (local or _is_address(host))):
+    local = _LOCAL.fullmatch(host) is not None or _is_loopback(host)
+    if parts.scheme == "https" and (plain or (_NAME.fullmatch(host) and not local)):
         return
     if not (parts.scheme == "http" and local and plain):
         raise BadField("invalid_address", "Push services have https addresses with a host name.")
 
 
-def _is_address(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
-        ipaddress.ip_address(host)
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-    return True
-
-
-def _is_loopback(host: str) -> bool:
-    return _is_address(host) and ipaddress.ip_address(host).is_loopback

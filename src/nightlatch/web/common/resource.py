@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from nightlatch.app.context import Caller, Ports
 from nightlatch.app.idempotency import Made, once
 from nightlatch.domain.crypto.sealing import SealBroken
 from nightlatch.domain.errors import NotFound, Refusal
+from nightlatch.web.common.address import client_address
 from nightlatch.web.common.authorization import caller_of, check_scope, signer_of
 from nightlatch.web.common.body import JSON, Disconnected, check_media_type, media_type_of, read_body
 from nightlatch.web.common.closing import Closing
@@ -77,14 +79,11 @@ class Resource:
             receive,
             self._closing,
             self._settings.public_url,
+            partial(client_address, scope, self._settings.trusted_proxies),
             query_string,
             only_looking=method == "HEAD",
         )
         arguments: dict[str, Any] = _path_arguments(scope)
-        if endpoint.query is not None or (query_string and not endpoint.foreign):
-            query = read_query(endpoint.query or NoQuery, query_string)
-            if endpoint.query is not None:
-                arguments["query"] = query
         raw = b""
         if endpoint.body is not None:
             raw = await read_body(headers, receive, endpoint.body_limit or self._settings.body_limit)
@@ -92,6 +91,11 @@ class Resource:
             signature = headers.get(b"authorization")
             phone = await signer_of(self._ports, signature, method=method, path=scope["path"], body=raw)
             call = replace(call, signed_by=phone)
+        # What is wrong with a request is told to who may make it.
+        if endpoint.query is not None or (query_string and not endpoint.foreign):
+            query = read_query(endpoint.query or NoQuery, query_string)
+            if endpoint.query is not None:
+                arguments["query"] = query
         if endpoint.body is not None:
             body = _body_of(endpoint, headers, raw)
             if endpoint.takes_body:
