@@ -14,6 +14,9 @@ from nightlatch.app.factors.activate import activate_factor
 from nightlatch.app.factors.enroll import enroll_factor
 from nightlatch.app.factors.unlock import unlock_factor
 from nightlatch.app.messages import Activation, NewAuthentication, NewFactor
+from nightlatch.app.portal import push as portal
+from nightlatch.app.portal.link import new_portal_link
+from nightlatch.app.portal.session import redeem_link
 from nightlatch.app.prompt import push as prompt
 from nightlatch.app.prompt.setup import begin_setup, finish_setup
 from nightlatch.app.prompt.view import view_codes
@@ -28,7 +31,7 @@ from tests.support.phones import PushPhone
 from tests.support.ports import OPERATOR, SITE, World
 from tests.support.post import MAYA, Post, open_post
 from tests.support.push_api import enrolled, held
-from tests.support.push_app import CONTEXT, paired
+from tests.support.push_app import CONTEXT, hold, paired
 from tests.support.push_app import Held as Owner
 
 
@@ -197,3 +200,30 @@ async def test_an_operator_frees_a_way_that_guessing_stopped(each_world: World) 
         assert await unlock_factor(each_world.ports, OPERATOR, "maya", phone.factor_id) is freed
     state = (await each_world.ports.store.load(UserKey(username="maya"))).states[phone.factor_id]
     assert (state.failures_other, state.blocked_other_until, state.counter) == (0, 0, stopped.counter)
+
+
+@pytest.mark.requirement("G1")
+async def test_an_approval_that_no_page_fetched_is_in_the_audit_log(each_world: World) -> None:
+    """Somebody said yes: whoever closed the page, it happened."""
+    maya = await hold(each_world)
+    link = await new_portal_link(each_world.ports, maya.bank, "maya")
+    token = await redeem_link(each_world.ports, link.url.partition("ticket=")[2], CONTEXT.ip)
+    await portal.start_push(each_world.ports, token, factor_id=maya.phone.factor)
+    shown = await portal.view_push(each_world.ports, token)
+    assert shown is not None
+    assert await maya.answer(await maya.challenge(), "approve", shown.number) == "approved"
+    (event,) = await each_world.events("portal:phone_approved")
+    assert (event.outcome, event.factor) == ("success", maya.phone.factor)
+    assert not await each_world.events("portal:proved")
+
+
+@pytest.mark.requirement("G1")
+async def test_what_a_phone_did_says_where_it_was(api: Api) -> None:
+    """The address that its own requests came from."""
+    maya = await held(api)
+    challenge, _ = await maya.asked(await maya.begin())
+    await maya.phone.answer(api.http, challenge | {"nonce": "another"}, "deny")
+    assert await maya.answer(challenge, "not_me") == "not_me"
+    for type_ in ("push:phone_paired", "push:pairing_answered", "push:response_refused", "push:locked"):
+        (event,) = await api.world.events(type_)
+        assert (event.personal or {}).get("ip") == "192.0.2.99", type_

@@ -34,6 +34,8 @@ EVENT_TYPES: dict[str, str] = {
     "prompt:opened": "A hosted prompt was opened; `data.peer_differs` tells whether from another network than told.",
     "portal:opened": "A person's own page was opened by its one-time link.",
     "portal:proved": "A factor was proved on a person's own page; changes are permitted for five minutes.",
+    "portal:phone_approved": "A phone approved what its owner's own page asked; `portal:proved` follows when that page "
+    "fetches it.",
     "portal:code_sent": "A code was texted by which a person proves who they are on their own page.",
     "portal:answer_refused": "A code was refused on a person's own page; `reason` says why.",
     "portal_link:created": "A one-time link to a person's own page was made.",

@@ -46,13 +46,16 @@ NOT_ME = "not_me"
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A response whose signature and words are right. ``uv``: the phone says that it verified its user."""
+    """A response whose signature and words are right. ``uv``: the phone says that it verified its user; ``peer`` is
+    the address that it came from, None where that is not known.
+    """
 
     snapshot: Snapshot
     paired: Paired
     challenge: Challenge
     meant: Responded
     uv: bool
+    peer: str | None
     now: int
 
     @property
@@ -110,8 +113,8 @@ async def portal_change(ports: Ports, heard: Heard) -> Outcome:
     if heard.meant in ("denied", "not_me"):
         return Outcome(heard.meant, await _refused(ports, heard, None))
     judged = judged_answer(heard)
-    events = () if judged.evidence else (_page_event(ports, heard),)
-    return Outcome(heard.meant, _change(heard, (*judged.states, *judged.records, heard.used), *events))
+    puts = (*judged.states, *judged.records, heard.used)
+    return Outcome(heard.meant, _change(heard, puts, _page_event(ports, heard)))
 
 
 def pairing_change(ports: Ports, heard: Heard) -> Outcome:
@@ -134,6 +137,7 @@ def pairing_change(ports: Ports, heard: Heard) -> Outcome:
         factor_id=factor.id,
         factor_kind=factor.kind.value,
         reason=None if right else heard.meant,
+        personal={"ip": heard.peer},
     )
     return Outcome(heard.meant, _change(heard, (answered, heard.used), event))
 
@@ -249,21 +253,24 @@ def _lock_event(ports: Ports, heard: Heard) -> Event:
         factor_id=heard.paired.factor.id,
         factor_kind=heard.paired.factor.kind.value,
         reason=heard.meant,
+        personal={"ip": heard.peer},
     )
 
 
 def _page_event(ports: Ports, heard: Heard) -> Event:
+    approved = heard.meant == "approved"
     return make_event(
         ports,
         heard.paired.caller,
         heard.now,
-        "portal:answer_refused",
-        outcome="failure",
+        "portal:phone_approved" if approved else "portal:answer_refused",
+        outcome="success" if approved else "failure",
         user=heard.paired.user,
         application_id=heard.challenge.data["application"],
         factor_id=heard.paired.factor.id,
         factor_kind=heard.paired.factor.kind.value,
-        reason={"wrong_number": "wrong_code", "denied": DENIED}.get(heard.meant, heard.meant),
+        reason=None if approved else {"wrong_number": "wrong_code", "denied": DENIED}.get(heard.meant, heard.meant),
+        personal={"ip": heard.peer},
     )
 
 

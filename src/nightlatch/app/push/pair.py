@@ -52,8 +52,9 @@ class _Phone:
     subscriptions: Subscription
 
 
-async def pair(ports: Ports, request: NewPairing) -> PairedPhone:
-    """Register a phone's key with a pairing code, once. It does not count before its owner typed the number.
+async def pair(ports: Ports, request: NewPairing, *, peer: str | None = None) -> PairedPhone:
+    """Register a phone's key with a pairing code, once. It does not count before its owner typed the number. ``peer`` is
+    the address that it came from, for the audit log.
 
     Raises ``Invalid``; a code that is unknown, used, too old or somebody's who may not sign in is one and the same.
     """
@@ -74,7 +75,7 @@ async def pair(ports: Ports, request: NewPairing) -> PairedPhone:
             factor_id=factor.id,
             factor_kind=factor.kind.value,
             data={"transports": list(ways_of(phone.subscriptions))},
-            personal={"name": phone.name},
+            personal={"name": phone.name, "ip": peer},
         )
         change = Change(
             root=user.id,

@@ -41,8 +41,9 @@ class _Done:
     told_of: bool
 
 
-async def respond(ports: Ports, challenge_id: str, response: str) -> PushResponded:
-    """Take a phone's response. Of many at once, or one repeated, one decides; the others hear ``expired``.
+async def respond(ports: Ports, challenge_id: str, response: str, *, peer: str | None = None) -> PushResponded:
+    """Take a phone's response. Of many at once, or one repeated, one decides; the others hear ``expired``. ``peer`` is
+    the address that it came from, for the audit log.
 
     Raises ``NotFound`` for a challenge that is not this phone's, ``NotPaired``, and ``Invalid`` for a response that is
     not signed as it must be or says something else than what was asked: that leaves a trace, and the challenge open.
@@ -55,7 +56,7 @@ async def respond(ports: Ports, challenge_id: str, response: str) -> PushRespond
         raise _not_accepted() from None
 
     async def decide(snapshot: Snapshot) -> Decided[_Done | Refusal]:
-        return await _decide(ports, snapshot, factor_id, response)
+        return await _decide(ports, snapshot, factor_id, response, peer)
 
     done = await settle(ports.store, UserKey(factor=factor_id, challenge=challenge_id), decide)
     await note_refused(ports, done.user, done.told_of)
@@ -63,7 +64,9 @@ async def respond(ports: Ports, challenge_id: str, response: str) -> PushRespond
     return PushResponded(status=done.status)
 
 
-async def _decide(ports: Ports, snapshot: Snapshot, factor_id: str, response: str) -> Decided[_Done | Refusal]:
+async def _decide(
+    ports: Ports, snapshot: Snapshot, factor_id: str, response: str, peer: str | None
+) -> Decided[_Done | Refusal]:
     now = ports.clock.now()
     challenge = next((one for one in snapshot.challenges if one.factor_id == factor_id), None)
     paired = paired_phone(ports, snapshot, factor_id, now)
@@ -74,8 +77,8 @@ async def _decide(ports: Ports, snapshot: Snapshot, factor_id: str, response: st
         check_response(claims, _asked(ports, challenge), now)
         _check_number(claims)
     except NotAccepted as why:
-        return _forged(ports, snapshot, paired, challenge, why.reason, now), _not_accepted()
-    heard = Heard(snapshot, paired, challenge, _meant(ports, challenge, claims), claims.uv, now)
+        return _forged(ports, snapshot, paired, challenge, why.reason, peer, now), _not_accepted()
+    heard = Heard(snapshot, paired, challenge, _meant(ports, challenge, claims), claims.uv, peer, now)
     outcome = await _conclude(ports, heard)
     return outcome.change, _Done(outcome.status, woken_by(challenge), paired.user, outcome.told_of)
 
@@ -138,7 +141,13 @@ def _meant(ports: Ports, challenge: Challenge, claims: ResponseClaims) -> Respon
 
 
 def _forged(
-    ports: Ports, snapshot: Snapshot, paired: Paired, challenge: Challenge, reason: str, now: int
+    ports: Ports,
+    snapshot: Snapshot,
+    paired: Paired,
+    challenge: Challenge,
+    reason: str,
+    peer: str | None,
+    now: int,
 ) -> Change | None:
     """The trace of a response that was not accepted, while there was something to win by it."""
     if challenge.status is not None or not push.is_open(paired.state, challenge.id, now):
@@ -155,6 +164,7 @@ def _forged(
         factor_id=paired.factor.id,
         factor_kind=paired.factor.kind.value,
         reason=reason,
+        personal={"ip": peer},
     )
     return Change(root=paired.user.id, expected=snapshot.version, events=(event,))
 

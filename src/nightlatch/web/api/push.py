@@ -60,7 +60,7 @@ async def pair_phone(call: Call, body: NewPairing) -> PairedPhone:
     `nightlatch-push-pairing+jwt`, signed by the key that is registered. The factor stays pending until the phone
     answers the challenge with the number that stands beside the QR picture.
     """
-    return await pair(call.ports, body)
+    return await pair(call.ports, body, peer=call.peer)
 
 
 @endpoints.get("/v1/push/challenges", scope=None, signed=True)
@@ -90,7 +90,7 @@ async def respond_to_challenge(call: Call, challenge: str, body: PushResponse) -
     `response` is a JWS of the type `nightlatch-push-response+jwt` that names all of what was asked, and what the
     person decided. One response counts; the others are `expired`.
     """
-    return await respond(call.ports, challenge, body.response)
+    return await respond(call.ports, challenge, body.response, peer=call.peer)
 
 
 @endpoints.get("/v1/push/factor", scope=None, signed=True)

@@ -33,7 +33,7 @@ _PATH_PARAMETER = re.compile(r"{(\w+)}")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, as its handler sees it. ``public_url`` has no trailing slash.
+    """One request, as its handler sees it. ``public_url`` has no trailing slash; ``client`` tells who sent it (X8).
 
     ``only_looking``: it is a HEAD, which gets no body and must use up nothing (RFC 9110 §9.2.1).
     """
@@ -44,6 +44,7 @@ class Call:
     receive: Receive
     closing: Closing
     public_url: str
+    client: Callable[[], str]
     query_string: bytes = b""
     signed_by: Phone | None = None
     only_looking: bool = False
@@ -53,6 +54,11 @@ class Call:
         """The phone that signed the request; only an endpoint that is ``signed`` has one."""
         assert self.signed_by is not None, "the endpoint is not signed"
         return self.signed_by
+
+    @property
+    def peer(self) -> str:
+        """The address that the request came from; an application's own, where that calls."""
+        return self.client()
 
     def header(self, name: str) -> str | None:
         """A header's value, or None."""
