@@ -220,6 +220,15 @@ async def test_ntfy_gets_a_line_and_a_link(service: Listener) -> None:
     await sender.close()
 
 
+@pytest.mark.parametrize("said", [b"[]", b"5", b'{"id":5}', b'{"id":{}}', b"[" * 3000, b"\xff", b""])
+async def test_ntfy_names_a_message_or_does_not(service: Listener, said: bytes) -> None:
+    """It was accepted all the same."""
+    service.answer = Answer(200, said)
+    sender = Ntfy((service.url,))
+    assert (await sender.send(message(f"{service.url}/up123"))).reference is None
+    await sender.close()
+
+
 async def test_apns_signs_once_and_names_the_device() -> None:
     """Apple's token is made once in forty minutes; a device that unregistered is gone."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -75,9 +75,10 @@ def _message(message: PushMessage, token: str) -> dict[str, Any]:
 
 def _refusal(answer: HttpAnswer) -> NotSent:
     said = answer.json()
-    error = said.get("error", {}) if isinstance(said, dict) else {}
-    details = error.get("details", []) if isinstance(error, dict) else []
-    codes = {str(detail.get("errorCode")) for detail in details if isinstance(detail, dict)}
+    error = said.get("error") if isinstance(said, dict) else None
+    details = error.get("details") if isinstance(error, dict) else None
+    told = [detail for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
+    codes = {str(detail.get("errorCode")) for detail in told}
     if _GONE in codes or answer.status == 404:
         return NotSent("subscription_gone", permanent=True, gone=True)
     final = codes.intersection(_FINAL)

@@ -32,6 +32,9 @@ KNOWN_SERVICES = (
 )
 """The push services of the browsers. A phone names its own, so any other address would let it send us anywhere."""
 
+STATEMENTS = 64
+"""Push services that a statement is kept for. Phones may name any host under a star, each a service of its own."""
+
 RENEW = 3600
 """Seconds before its end that a statement of who we are is made anew."""
 
@@ -103,13 +106,16 @@ class WebPush:
         """Who we are, signed for one push service, and used again until it is nearly over."""
         now = self._clock.now()
         origin = origin_of(endpoint)
-        kept = self._statements.get(origin)
-        if kept is not None and now // SECOND < kept[1] - RENEW:
-            return kept[0]
-        claims = vapid_claims(endpoint, contact=self._contact, now=now)
-        text = jwt.encode({"typ": "JWT", "alg": "ES256"}, claims, self._key, algorithms=["ES256"])
-        self._statements[origin] = (text, claims["exp"])
-        return text
+        kept = self._statements.pop(origin, None)
+        if kept is None or now // SECOND >= kept[1] - RENEW:
+            claims = vapid_claims(endpoint, contact=self._contact, now=now)
+            text = jwt.encode({"typ": "JWT", "alg": "ES256"}, claims, self._key, algorithms=["ES256"])
+            kept = (text, claims["exp"])
+        # The last of the dictionary is the last that was used.
+        self._statements[origin] = kept
+        while len(self._statements) > STATEMENTS:
+            del self._statements[next(iter(self._statements))]
+        return kept[0]
 
 
 def is_known(endpoint: str, services: Sequence[str]) -> bool:
