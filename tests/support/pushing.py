@@ -29,14 +29,16 @@ async def scan(desk: Screen, phone: Screen) -> None:
     await phone.page.get_by_label("Name").fill("Pixel 8")
 
 
-async def set_up(desk: Screen, phone: Screen) -> None:
-    """From the bank to a phone that approves."""
+async def set_up(desk: Screen, phone: Screen, *, lock: str | None = None) -> None:
+    """From the bank to a phone that approves. ``lock`` is pressed on a phone that offers one."""
     await desk.press("Sign in", exact=True)
     await desk.press("Set up now")
     await desk.press("Approve on your phone instead")
     await desk.says("Set up your phone.")
     await scan(desk, phone)
     await phone.press("Set up this phone")
+    if lock is not None:
+        await phone.press(lock)
     await phone.says("Enter the number beside the picture.")
     await phone.page.fill("#number", await number_of(desk))
     await phone.press("Confirm")

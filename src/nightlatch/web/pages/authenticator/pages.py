@@ -47,6 +47,7 @@ SHELL = (
     "authenticator/ringing.js",
     "authenticator/screens.js",
     "authenticator/server.js",
+    "authenticator/unlocking.js",
 )
 """What opens without a connection."""
 

@@ -1,8 +1,9 @@
 // A sign-in that waits for this phone: what is asked, yes with the number of the other screen, no, and "that wasn't me".
 
-import { fail, show } from "./screens.js";
+import { fail, show, standing } from "./screens.js";
 import { now } from "./phone.js";
 import { Refused, answer } from "./server.js";
+import { Unrecognized, unlock } from "./unlocking.js";
 
 const JUST_NOW = 45;
 
@@ -47,13 +48,18 @@ function no(flow, account, asked, slots) {
 }
 
 async function send(flow, account, asked, slots, decision, number) {
+  const stands = standing();
   flow.answering(true);
   try {
-    const status = await answer(account, asked, decision, number);
+    const uv = decision === "approve" && (await unlock(account, asked, number));
+    // While the platform asked, the time may have run out, or another sign-in taken the place of this one.
+    if (!stands()) return flow.answering(false);
+    const status = await answer(account, asked, decision, number, uv);
     flow.over(screenOf(status, decision), slots);
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
+    if (!(error instanceof Refused || error instanceof Unrecognized)) throw error;
     flow.answering(false);
+    if (error instanceof Unrecognized) return stands() ? fail("unlock", { typed: false }) : undefined;
     if (error.status === 401) return flow.gone(account);
     if (error.status === 404) return flow.over("expired", slots);
     fail(error.unreachable ? "offline" : "refused");

@@ -2,10 +2,11 @@
 
 import { question } from "./answering.js";
 import { begin, install, mustInstall } from "./pairing.js";
-import { accounts, canKeep, drop, keep, normalCode, now } from "./phone.js";
+import { accounts, canKeep, keep, normalCode, now } from "./phone.js";
 import { allowed, ask, mayAsk, register, tellAll } from "./ringing.js";
 import { list, say, show, showing } from "./screens.js";
 import { Refused, phoneOf, waiting } from "./server.js";
+import { forget } from "./unlocking.js";
 
 const AGAIN = 4000;
 const SLOWEST = 30_000;
@@ -45,7 +46,7 @@ async function start() {
   await register((type) => (type === "push" ? wake() : tellAll()));
   navigator.storage?.persist?.();
   // What was left half set up is over: its number was never typed.
-  for (const account of await accounts()) if (account.pairing) await drop(account);
+  for (const account of await accounts()) if (account.pairing) await forget(account);
   await open(code);
   await refresh();
   wake();
@@ -84,6 +85,7 @@ function itemOf(account) {
       person: account.user.name,
       organization: account.organization,
       name: account.name,
+      lock: account.lock && !account.gone,
       gone: account.gone,
       locked: account.locked && !account.gone,
       ready: !account.locked && !account.gone,
@@ -91,7 +93,7 @@ function itemOf(account) {
     acts: {
       remove: account.gone
         ? async () => {
-            await drop(account);
+            await forget(account);
             await home();
           }
         : null,

@@ -1,9 +1,10 @@
 // Setting up this phone: a code from the picture, a key that is made here, and the number beside the picture (B2).
 
-import { codeTaken, drop, keep, normalCode, takeCode } from "./phone.js";
+import { codeTaken, keep, normalCode, takeCode } from "./phone.js";
 import { ask, mayAsk, subscription, tellAll } from "./ringing.js";
-import { fail, say, show } from "./screens.js";
+import { fail, say, show, standing } from "./screens.js";
 import { Refused, answer, pair } from "./server.js";
+import { Unrecognized, canLock, forget, makeLock, unlock } from "./unlocking.js";
 import { copyText } from "../shared/page.js";
 
 const agent = navigator.userAgent;
@@ -97,7 +98,7 @@ function name(flow, code) {
           const { account, challenge } = await pair(code, label, await subscription());
           await takeCode(code);
           await keep({ ...account, pairing: true });
-          number(flow, account, challenge);
+          await ((await canLock()) ? lock : number)(flow, account, challenge);
         } catch (error) {
           if (!(error instanceof Refused)) throw error;
           if (error.fields.includes("/name")) return fail("name");
@@ -109,38 +110,79 @@ function name(flow, code) {
   });
 }
 
-// Nothing counts before this number, which only the other screen shows: whoever photographs the picture gets nowhere.
-export function number(flow, account, asked) {
-  const over = async (error) => {
-    await drop(account);
-    await begin(flow, { error, back: await flow.backToHome() });
-  };
-  show("number", {
+// Now or never: a server believes that a phone verifies its user where it did so from the beginning, and no later.
+function lock(flow, account, asked) {
+  const label = document.getElementById("lock-name").content.textContent.replace("{}", () => account.user.name);
+  show("lock", {
     until: asked.expires_at,
-    ended: () => over("pairing-expired"),
-    slots: { organization: account.organization, person: account.user.name },
+    ended: () => over(flow, account, "pairing-expired"),
+    slots: { person: account.user.name },
     acts: {
-      go: async (form) => {
-        const typed = String(form.get("number")).replace(/[\s\p{Pd}]/gu, "");
-        if (!/^[0-9]{6}$/.test(typed)) return fail("number-form");
+      on: async () => {
+        const stands = standing();
         try {
-          const status = await answer(account, asked, "approve", typed);
-          if (status !== "approved") return over(status === "wrong_number" ? "pairing-wrong" : "pairing-expired");
-          await keep({ ...account, pairing: false });
-          await bells(flow, account);
+          const locked = { ...account, lock: await makeLock(label, account.organization) };
+          if (!stands()) return forget(locked);
+          await keep({ ...locked, pairing: true });
+          number(flow, locked, asked);
         } catch (error) {
-          if (!(error instanceof Refused)) throw error;
-          if (error.unreachable) return fail("offline");
-          await over("pairing-expired");
+          if (!(error instanceof Unrecognized)) throw error;
+          if (stands()) fail("lock");
         }
       },
-      stop: async () => {
-        await answer(account, asked, "deny").catch(() => null);
-        await drop(account);
-        await flow.home();
-      },
+      later: () => number(flow, account, asked),
+      stop: () => stop(flow, account, asked),
     },
   });
+}
+
+// Nothing counts before this number, which only the other screen shows: whoever photographs the picture gets nowhere.
+function number(flow, account, asked) {
+  let paired = account;
+  show("number", {
+    until: asked.expires_at,
+    ended: () => over(flow, account, "pairing-expired"),
+    slots: { organization: account.organization, person: account.user.name },
+    acts: {
+      go: (form) => confirm(flow, paired, asked, form.get("number")),
+      without: async () => {
+        await forget(paired);
+        paired = { ...account, lock: null };
+        await confirm(flow, paired, asked, document.querySelector("#number").value);
+      },
+      stop: () => stop(flow, paired, asked),
+    },
+  });
+}
+
+async function confirm(flow, account, asked, text) {
+  const typed = String(text).replace(/[\s\p{Pd}]/gu, "");
+  if (!/^[0-9]{6}$/.test(typed)) return fail("number-form");
+  const stands = standing();
+  try {
+    const uv = await unlock(account, asked, typed);
+    if (!stands()) return;
+    const status = await answer(account, asked, "approve", typed, uv);
+    if (status !== "approved") return over(flow, account, status === "wrong_number" ? "pairing-wrong" : "pairing-expired");
+    await keep({ ...account, pairing: false });
+    await bells(flow, account);
+  } catch (error) {
+    if (error instanceof Unrecognized) return stands() ? fail("lock-number", { typed: false }) : undefined;
+    if (!(error instanceof Refused)) throw error;
+    if (error.unreachable) return fail("offline");
+    await over(flow, account, "pairing-expired");
+  }
+}
+
+async function over(flow, account, error) {
+  await forget(account);
+  await begin(flow, { error, back: await flow.backToHome() });
+}
+
+async function stop(flow, account, asked) {
+  await answer(account, asked, "deny").catch(() => null);
+  await forget(account);
+  await flow.home();
 }
 
 async function bells(flow, account) {

@@ -14,7 +14,7 @@ export function base64url(bytes) {
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
-const utf8 = (text) => new TextEncoder().encode(text);
+export const utf8 = (text) => new TextEncoder().encode(text);
 
 export async function digest(text) {
   return base64url(await crypto.subtle.digest("SHA-256", utf8(text)));

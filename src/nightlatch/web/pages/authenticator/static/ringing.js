@@ -65,7 +65,7 @@ export async function tellAll({ anew = false } = {}) {
   const found = await subscription();
   const endpoint = found?.endpoint ?? null;
   for (const account of await accounts()) {
-    if (account.gone || (!anew && account.told === endpoint)) continue;
+    if (account.gone || account.pairing || (!anew && account.told === endpoint)) continue;
     if (!found && account.told === null) continue;
     try {
       await ringBy(account, found);

@@ -76,15 +76,25 @@ function focus() {
   scrollTo(0, 0);
 }
 
-// Say what is wrong, at the field: the words stand in the template, one for each kind of trouble.
-export function fail(kind) {
+// Whether the screen of now still stands, at any later time: what waited for the person may have been overtaken.
+export function standing() {
+  const first = stage.firstElementChild;
+  return () => first.isConnected;
+}
+
+// Say what is wrong, at the field: the words stand in the template, one for each kind of trouble. ``typed``: whether it is
+// in what was typed.
+export function fail(kind, { typed = true } = {}) {
   const box = stage.querySelector("[data-error]");
   const words = document.getElementById(`error-${kind}`)?.content.textContent.trim() ?? "";
   const field = stage.querySelector("input");
   if (!box) return;
   box.querySelector("span").textContent = words;
   box.hidden = false;
-  if (field) {
+  for (const way of stage.querySelectorAll(`[data-after="${kind}"]`)) way.hidden = false;
+  if (!typed) {
+    field?.removeAttribute("aria-invalid");
+  } else if (field) {
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", box.id);
     field.focus();

@@ -105,8 +105,9 @@ export const ringBy = (account, subscription) =>
     body: { subscription: subscription ? { web: subscription } : {} },
   });
 
-// The answer names all of what was asked, so that it is good for nothing else.
-export async function answer(account, asked, decision, number) {
+// The answer names all of what was asked, so that it is good for nothing else. ``uv``: the platform verified its user
+// for this very answer.
+export async function answer(account, asked, decision, number, uv = false) {
   const iat = seconds();
   const application = asked.application && typeof asked.application === "object" ? asked.application.id : asked.application;
   const response = await sign(
@@ -123,6 +124,7 @@ export async function answer(account, asked, decision, number) {
       action_hash: asked.action_hash ?? null,
       decision,
       ...(decision === "approve" ? { number } : {}),
+      ...(uv ? { uv } : {}),
       iat,
       exp: iat + RESPONSE_SECONDS,
     },
