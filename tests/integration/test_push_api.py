@@ -159,6 +159,20 @@ async def test_a_phone_that_verified_its_user_says_so(api: Api) -> None:
         assert kept.amr == (("mfa", "pwd", "swk", "user") if verifies else ("mfa", "pwd", "swk"))
 
 
+async def test_without_a_password_the_phones_word_is_the_second_kind(api: Api) -> None:
+    """Where a phone is asked at all: a sign-in that needs the level offers none, since not each has the lock."""
+    uma = await verifying(api, "uma")
+    for verifies, acr in ((True, "aal2"), (False, "aal1")):
+        path = await uma.begin(first_factor="none", action="manage_factors")
+        challenge, number = await uma.asked(path)
+        assert await uma.answer(challenge, "approve", number, uv=verifies) == "approved"
+        kept = (await api.world.ports.store.load(UserKey(authentication=path.rpartition("/")[2]))).authentication
+        assert kept is not None
+        assert kept.acr == acr
+    body = {"user": uma.user, "context": CONTEXT, "first_factor": "none"}
+    assert (await uma.bank("POST", "/v1/authentications", body)).json()["decision"] == "deny"
+
+
 async def verifying(api: Api, username: str) -> Held:
     """A person whose phone verified them when it was paired."""
     bank = await api.application(name=f"bank of {username}")
