@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import pytest
@@ -48,6 +48,48 @@ def texting(world: World, budgets: SqlBudgets | None = None, /, **caps: Limits) 
         caps=Caps(**{name: caps.get(name, WIDE) for name in Caps.__struct_fields__}),
         gateways=True,
     )
+
+
+@dataclass
+class Paid:
+    """A veto that is paid for by the question."""
+
+    objects: bool = False
+    asked: int = 0
+
+    async def objection(self, number: str) -> str | None:
+        self.asked += 1
+        return "ported" if self.objects else None
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.requirement("S8", "S11")
+@pytest.mark.parametrize("objects", [False, True])
+async def test_nobody_asks_more_questions_than_they_may_send_texts(each_world: World, objects: bool) -> None:
+    """Of many numbers, whether they may be texted or not."""
+    veto = Paid(objects)
+    texts = replace(texting(each_world, user=Limits(8, 20)), veto=veto)
+    refused = 0
+    for number in range(40):
+        try:
+            await texts.permit(request(number * 1000))
+        except (TextsPaused, TextVetoed):
+            refused += 1
+    assert (veto.asked, refused) == (8, 40 if objects else 32)
+
+
+@pytest.mark.requirement("S8", "S11")
+async def test_objections_use_up_nothing_that_others_share(world: World) -> None:
+    """Else whoever knows bad numbers would silence everybody. And a block that is held is not used up."""
+    texts = texting(world, all=Limits(4, 4), user=Limits(8, 20))
+    for user in range(6):
+        with pytest.raises(TextVetoed):
+            await replace(texts, veto=Paid(objects=True)).permit(request(user * 1000, user=user))
+    paid = Paid()
+    asking = replace(texts, veto=paid)
+    assert await permitted(asking, *(request(n * 1000, user=n, trusted=True) for n in range(6))) == 4
+    assert paid.asked == 4
 
 
 async def permitted(texts: BudgetedTexting, *requests: SendRequest) -> int:
@@ -111,19 +153,16 @@ async def test_draining_it_silences_no_known_number(world: World) -> None:
     assert await permitted(texts, *(request(n, user=n, trusted=True) for n in range(60))) == 50
 
 
-async def test_without_a_gateway_or_with_an_objection_nothing_is_taken(world: World) -> None:
-    """And each says which it was."""
-
-    class Objects:
-        async def objection(self, number: str) -> str | None:
-            return "sim_swapped"
-
-    texts = texting(world, user=Limits(1, 1))
+async def test_without_a_gateway_nothing_is_taken(world: World) -> None:
+    """An objection takes of the person's own; and each says which it was."""
+    texts = texting(world, user=Limits(2, 2))
     with pytest.raises(TextsUnavailable):
         await replace(texts, gateways=False).permit(request())
     with pytest.raises(TextVetoed):
-        await replace(texts, veto=Objects()).permit(request())
+        await replace(texts, veto=Paid(objects=True)).permit(request())
     await texts.permit(request())
+    with pytest.raises(TextsPaused):
+        await texts.permit(request())
 
 
 async def sent(world: World, count: int, verified: int, *, prefix: str, trusted: bool = False) -> None:

@@ -26,6 +26,10 @@ class Budgets(Protocol):
         """Take one of each, or none of any; the first cap that is used up."""
         ...
 
+    async def full(self, caps: Sequence[Cap]) -> Cap | None:
+        """The first cap of which nothing is left; nothing is taken of any."""
+        ...
+
     async def used(self, caps: Sequence[Cap]) -> Sequence[int]:
         """How much of each is taken in its present window, blocks included."""
         ...

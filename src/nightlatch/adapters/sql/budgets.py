@@ -62,6 +62,13 @@ class SqlBudgets:
                 self._add(cap, now, -1)
         return None
 
+    async def full(self, caps: Sequence[Cap]) -> Cap | None:
+        """What this process still holds of a block is left to it."""
+        now = self._clock.now()
+        asked = [cap for cap in caps if not (cap.shared and self._held(cap, now))]
+        used = await self.used(asked)
+        return next((cap for cap, taken in zip(asked, used, strict=True) if taken >= cap.limit), None)
+
     async def used(self, caps: Sequence[Cap]) -> Sequence[int]:
         """Blocks count as used."""
         now = self._clock.now()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from nightlatch.app.texts.caps import Caps, block_of, caps_for
 from nightlatch.domain.errors import TextsPaused, TextsUnavailable, TextVetoed
 from nightlatch.domain.time import SECOND, whole_seconds
-from nightlatch.ports.budgets import Budgets
+from nightlatch.ports.budgets import Budgets, Cap
 from nightlatch.ports.delivery import SmsVeto
 from nightlatch.ports.keys import Sealer
 from nightlatch.ports.texting import SendRequest
@@ -17,7 +17,11 @@ from nightlatch.ports.world import Clock
 
 @dataclass(frozen=True, slots=True)
 class BudgetedTexting:
-    """See ``ports.texting.Texting``. Asked in the order of what a no costs: nothing, a look, a question, a budget."""
+    """See ``ports.texting.Texting``. Asked in the order of what a no costs: nothing, a look, a question, a budget.
+
+    Questions may be paid for, so nobody has more of them than texts: none is asked where a budget is used up, and what
+    is objected to uses up the person's own.
+    """
 
     budgets: Budgets
     records: TextRecords
@@ -33,16 +37,20 @@ class BudgetedTexting:
         if not self.gateways:
             raise TextsUnavailable
         await self._require_no_pause(request)
-        if self.veto is not None and await self.veto.objection(request.number) is not None:
-            raise TextVetoed
-        used_up = await self.budgets.reserve(
-            caps_for(
-                self.caps,
-                request,
-                number=self._digest("sms-number", request.number),
-                block=self._digest("sms-block", block_of(request.number)),
-            )
+        caps = caps_for(
+            self.caps,
+            request,
+            number=self._digest("sms-number", request.number),
+            block=self._digest("sms-block", block_of(request.number)),
         )
+        if self.veto is not None:
+            self._require_left(await self.budgets.full(caps))
+            if await self.veto.objection(request.number) is not None:
+                await self.budgets.reserve([cap for cap in caps if not cap.shared])
+                raise TextVetoed
+        self._require_left(await self.budgets.reserve(caps))
+
+    def _require_left(self, used_up: Cap | None) -> None:
         if used_up is not None:
             now = self.clock.now()
             raise TextsPaused(retry_after=whole_seconds(used_up.window - now % used_up.window))
