@@ -19,12 +19,13 @@ from nightlatch.app.portal.link import new_portal_link
 from nightlatch.app.portal.session import redeem_link
 from nightlatch.app.prompt import push as prompt
 from nightlatch.app.prompt.setup import begin_setup, finish_setup
+from nightlatch.app.prompt.text import send_text
 from nightlatch.app.prompt.view import view_codes
-from nightlatch.domain.errors import Conflict, NotFound, Throttled
+from nightlatch.domain.errors import Conflict, Invalid, NotFound, Throttled
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.time import DAY, MINUTE, SECOND
 from nightlatch.ports.store import Change, Outcome, UserKey
-from tests.integration.test_push_app_pages import BACK, returning, visiting
+from tests.integration.test_push_app_pages import BACK, hosted, returning, visiting
 from tests.support.api import CONTEXT as CONTEXT_API
 from tests.support.api import Api, open_api
 from tests.support.phones import PushPhone
@@ -227,3 +228,29 @@ async def test_what_a_phone_did_says_where_it_was(api: Api) -> None:
     for type_ in ("push:phone_paired", "push:pairing_answered", "push:response_refused", "push:locked"):
         (event,) = await api.world.events(type_)
         assert (event.personal or {}).get("ip") == "192.0.2.99", type_
+
+
+@pytest.mark.requirement("P5")
+async def test_the_way_to_a_text_asks_no_phone(each_world: World) -> None:
+    """It would ring without being shown its number, and say nothing of a phone that is asked no more."""
+    maya = await hold(each_world)
+    maya.bank = await returning(each_world)
+    visit = await hosted(maya)
+    with pytest.raises(Invalid):
+        await send_text(each_world.ports, visit, maya.phone.factor)
+    assert await prompt.view_push(each_world.ports, visit) is None
+
+
+@pytest.mark.requirement("P5", "G1")
+async def test_a_phone_that_is_not_asked_is_refused_and_kept(each_world: World) -> None:
+    """From the prompt and from a person's own page, once the trace of it is stored."""
+    ports, maya = each_world.ports, await hold(each_world)
+    maya.bank = await returning(each_world)
+    await maya.asked(await maya.begin())
+    with pytest.raises(Throttled):
+        await prompt.start_push(ports, await hosted(maya), factor_id=maya.phone.factor, remember=False)
+    link = await new_portal_link(ports, maya.bank, "maya")
+    token = await redeem_link(ports, link.url.partition("ticket=")[2], CONTEXT.ip)
+    with pytest.raises(Throttled):
+        await portal.start_push(ports, token, factor_id=maya.phone.factor)
+    assert len(await each_world.events("push:not_asked")) == 2

@@ -9,7 +9,8 @@ import msgspec
 
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.kernel import Decided, transact
-from nightlatch.domain.errors import Conflict, NotFound
+from nightlatch.app.settling import raised
+from nightlatch.domain.errors import Conflict, NotFound, Refusal
 from nightlatch.domain.ids import AUTHENTICATION, is_id
 from nightlatch.domain.records import Authentication, AuthenticationStatus
 from nightlatch.domain.time import holds
@@ -53,17 +54,17 @@ async def move(
     ports: Ports,
     caller: Caller,
     authentication_id: str,
-    decide: Callable[[Snapshot, Authentication], Awaitable[Decided[T]]],
+    decide: Callable[[Snapshot, Authentication], Awaitable[Decided[T | Refusal]]],
 ) -> T:
     """Decide on one of the caller's authentications and wake who waits for it."""
     first = own(caller, await load(ports, authentication_id))
 
-    async def on(snapshot: Snapshot) -> Decided[T]:
+    async def on(snapshot: Snapshot) -> Decided[T | Refusal]:
         return await decide(snapshot, own(caller, snapshot))
 
     answer = await transact(ports.store, key_of(first), on)
     await ports.wakeups.notify(wake_key(authentication_id))
-    return answer
+    return raised(answer)
 
 
 def wake_key(authentication_id: str) -> str:

@@ -53,8 +53,6 @@ async def open_challenge(
         return change, challenge_answer(ports, challenge, now)
 
     answered = await move(ports, caller, authentication_id, decide)
-    if isinstance(answered, Refusal):
-        raise answered
     if answered.kind is FactorKind.PUSH:
         await ports.wakeups.notify(phone_key(answered.factor))
     return answered
@@ -86,7 +84,8 @@ async def begin_challenge(
     remember: bool = False,
 ) -> tuple[Change | None, Challenge | Refusal]:
     """The change that opens a challenge, or renews one by text. ``permission`` is for the text, ``remember`` for what
-    is answered on a phone. A phone that is not asked leaves a trace, and the refusal to raise once that is stored.
+    is answered on a phone. A phone that is not asked leaves a trace, and the refusal as what was decided: ``move`` raises
+    it once that is stored.
 
     A way whose codes are never sent has one challenge: more would only push others out of what is looked at.
     """

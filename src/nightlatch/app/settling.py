@@ -18,7 +18,11 @@ async def settle(store: Store, key: UserKey, decide: Callable[[Snapshot], Awaita
     A refusal that ``decide`` raises itself leaves nothing behind: keep that for requests that say nothing about
     anybody, such as a bad field or an unknown name.
     """
-    answer = await transact(store, key, decide)
+    return raised(await transact(store, key, decide))
+
+
+def raised(answer: T | Refusal) -> T:
+    """What was decided and stored; a refusal is raised only now."""
     if isinstance(answer, Refusal):
         raise answer
     return answer

@@ -74,10 +74,7 @@ async def turn_on(ports: Ports, token: str | None, code: str | None, label: str)
             return change, told
         return change, TurnedOn(rejection=rejection_of(told))
 
-    answer = await move(ports, token, decide)
-    if isinstance(answer, Refusal):
-        raise answer
-    return answer
+    return await move(ports, token, decide)
 
 
 async def stop_app(ports: Ports, token: str | None) -> None:

@@ -13,9 +13,10 @@ from nightlatch.app.context import Caller, Ports
 from nightlatch.app.deciding import active_factors, usable
 from nightlatch.app.events import make_event
 from nightlatch.app.kernel import Decided, transact
+from nightlatch.app.settling import settle
 from nightlatch.app.step_up import APPROVAL_LIFE, Leave
 from nightlatch.app.tickets import hash_of, issue
-from nightlatch.domain.errors import NotFound, StepUpRequired
+from nightlatch.domain.errors import NotFound, Refusal, StepUpRequired
 from nightlatch.domain.records import Ticket, TicketKind, User
 from nightlatch.domain.time import HOUR, MINUTE, holds
 from nightlatch.ports.store import Change, Snapshot, UserKey
@@ -181,14 +182,18 @@ async def enter(ports: Ports, token: str | None) -> Room:
 
 
 async def move(
-    ports: Ports, token: str | None, decide: Callable[[Room], Awaitable[Decided[T]]], *, challenge: str | None = None
+    ports: Ports,
+    token: str | None,
+    decide: Callable[[Room], Awaitable[Decided[T | Refusal]]],
+    *,
+    challenge: str | None = None,
 ) -> T:
     """Decide on the session's own user, and store it; ``challenge`` comes along. Raises ``SignedOut``."""
 
-    async def on(snapshot: Snapshot) -> Decided[T]:
+    async def on(snapshot: Snapshot) -> Decided[T | Refusal]:
         return await decide(await _admitted(ports, snapshot))
 
-    return await transact(ports.store, msgspec.structs.replace(_key(token), challenge=challenge), on)
+    return await settle(ports.store, msgspec.structs.replace(_key(token), challenge=challenge), on)
 
 
 async def look(ports: Ports, token: str | None, *, challenge: str | None) -> Room:

@@ -57,8 +57,6 @@ async def start_push(ports: Ports, visit: Visit, *, factor_id: str, remember: bo
         )
 
     asked = await move(ports, visit, decide)
-    if isinstance(asked, Refusal):
-        raise asked
     await ports.wakeups.notify(phone_key(asked.factor_id))
 
 

@@ -12,8 +12,9 @@ from nightlatch.app.applications.standing import stands_by
 from nightlatch.app.attempt import key_of, wake_key
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.kernel import Decided, transact
+from nightlatch.app.settling import raised
 from nightlatch.app.tickets import hash_of
-from nightlatch.domain.errors import NotFound
+from nightlatch.domain.errors import NotFound, Refusal
 from nightlatch.domain.ids import AUTHENTICATION, is_id
 from nightlatch.domain.records import Authentication, Ticket, TicketKind
 from nightlatch.domain.time import MINUTE, holds
@@ -96,17 +97,17 @@ async def take_seat(ports: Ports, visit: Visit) -> Seat:
     return seat
 
 
-async def move(ports: Ports, visit: Visit, decide: Callable[[Seat], Awaitable[Decided[T]]]) -> T:
+async def move(ports: Ports, visit: Visit, decide: Callable[[Seat], Awaitable[Decided[T | Refusal]]]) -> T:
     """Decide on the visit's authentication, store it, and wake who waits for it. Raises ``Elsewhere``."""
     first = await take_seat(ports, visit)
     key = msgspec.structs.replace(key_of(first.authentication), ticket=first.ticket.hash)
 
-    async def on(snapshot: Snapshot) -> Decided[T]:
+    async def on(snapshot: Snapshot) -> Decided[T | Refusal]:
         return await decide(seated(snapshot, ports.clock.now()))
 
     answer = await transact(ports.store, key, on)
     await ports.wakeups.notify(wake_key(visit.authentication_id))
-    return answer
+    return raised(answer)
 
 
 def seated(snapshot: Snapshot, now: int) -> Seat:

@@ -8,6 +8,9 @@ from nightlatch.app.kernel import Decided
 from nightlatch.app.prompt.session import Seat, Visit, move, take_seat
 from nightlatch.app.text_view import TextView, view_text
 from nightlatch.app.texting import Permission, challenge_of, code_of
+from nightlatch.domain.errors import Invalid, Refusal
+from nightlatch.domain.factors.base import FactorKind
+from nightlatch.domain.records import Challenge
 
 
 async def send_text(ports: Ports, visit: Visit, factor_id: str) -> None:
@@ -18,12 +21,12 @@ async def send_text(ports: Ports, visit: Visit, factor_id: str) -> None:
     """
     permission = Permission()
 
-    async def decide(seat: Seat) -> Decided[None]:
+    async def decide(seat: Seat) -> Decided[Challenge | Refusal]:
+        # Another way's challenge begins elsewhere: this one asks no phone.
+        if all(f.id != factor_id or f.kind is not FactorKind.SMS for f in seat.snapshot.factors):
+            raise Invalid.field("/factor", "no_such_factor", "No text goes to this way.")
         now = ports.clock.now()
-        change, _ = await begin_challenge(
-            ports, seat.caller, seat.snapshot, seat.authentication, factor_id, permission, now
-        )
-        return change, None
+        return await begin_challenge(ports, seat.caller, seat.snapshot, seat.authentication, factor_id, permission, now)
 
     await move(ports, visit, decide)
 
