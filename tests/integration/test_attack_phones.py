@@ -254,3 +254,19 @@ async def test_a_phone_that_is_not_asked_is_refused_and_kept(each_world: World) 
     with pytest.raises(Throttled):
         await portal.start_push(ports, token, factor_id=maya.phone.factor)
     assert len(await each_world.events("push:not_asked")) == 2
+
+
+@pytest.mark.requirement("K1", "P2")
+async def test_no_stored_answer_holds_a_number(api: Api) -> None:
+    """Who lost the answer asks again; the phone then waits for another number."""
+    maya = await held(api)
+    path = await maya.begin()
+    key = {"idempotency-key": "one-and-the-same"}
+    body = {"factor": maya.phone.factor}
+    first = await maya.bank("POST", f"{path}/challenges", body, headers=key)
+    assert len(first.json()["number"]) == 6
+    again = await maya.bank("POST", f"{path}/challenges", body, headers=key)
+    assert (again.status_code, again.json()["code"], again.json()["id"]) == (409, "already_created", first.json()["id"])
+    assert "number" not in again.json()
+    challenge, number = await maya.asked(path)
+    assert await maya.answer(challenge, "approve", number) == "approved"

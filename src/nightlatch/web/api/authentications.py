@@ -76,11 +76,17 @@ async def get_authentication(call: Call, authentication: str, query: WaitQuery) 
     return await read_authentication(call.ports, call.caller, authentication, take=not call.only_looking)
 
 
+def _shows_number(answer: ChallengeAnswer) -> bool:
+    """The number that a phone waits for is worth an approval to whoever reads it later."""
+    return answer.number is not None
+
+
 @endpoints.post(
     "/v1/authentications/{authentication}/challenges",
     scope="authenticate",
     status=201,
     creates=True,
+    secret=_shows_number,
     refusals=(Conflict,),
     example={"factor": "fac_018f6b1c2d3e7a4b8c5d6e7f80910203"},
 )
