@@ -13,7 +13,7 @@ from nightlatch.adapters.sql.engine import open_database
 from nightlatch.adapters.sql.ephemeral import SqlEphemeral
 from nightlatch.adapters.valkey.client import open_valkey
 from nightlatch.adapters.valkey.ephemeral import ValkeyEphemeral
-from nightlatch.domain.errors import Unavailable
+from nightlatch.domain.errors import Invalid, Unavailable
 from nightlatch.domain.time import HOUR, SECOND
 from nightlatch.ports.ephemeral import Ephemeral
 from tests.support.ports import SetClock
@@ -73,6 +73,18 @@ async def test_of_many_who_add_one_does(kept: Kept) -> None:
     assert await kept.ephemeral.take("a") == b"%d" % added.index(True)
 
 
+async def test_each_of_a_crowd_that_adds_has_its_own_answer(kept: Kept) -> None:
+    """Whether its key was free, had expired, was there, or came twice."""
+    await kept.ephemeral.put("old", b"1", ttl=TTL)
+    await kept.pass_time(TTL + SECOND // 5)
+    await kept.ephemeral.put("there", b"1", ttl=HOUR)
+    await kept.ephemeral.increment("number", ttl=HOUR)
+    keys = ["old", "there", "there", *(f"free {i}" for i in range(200)), "free 7", "old"]
+    added = await asyncio.gather(*(kept.ephemeral.add_if_absent(key, key.encode(), ttl=HOUR) for key in keys))
+    assert added == [True, False, False, *[True] * 200, False, False]
+    assert [await kept.ephemeral.take(key) for key in ("old", "there", "free 7")] == [b"old", b"1", b"free 7"]
+
+
 async def test_no_increment_is_lost(kept: Kept) -> None:
     """Fifty at once, in different steps."""
     sums = await asyncio.gather(*(kept.ephemeral.increment("n", by=1 + i % 2, ttl=HOUR) for i in range(50)))
@@ -108,6 +120,18 @@ async def test_an_increment_by_nothing_reads(kept: Kept) -> None:
     assert await kept.ephemeral.increment("n", by=0, ttl=HOUR) == 1
     await kept.pass_time(TTL + SECOND // 5)
     assert await kept.ephemeral.increment("n", by=0, ttl=HOUR) == 0
+
+
+@pytest.mark.parametrize("url", ["sqlite_url", "migrated_postgres_url"])
+async def test_a_key_that_no_database_keeps_is_its_callers_alone(request: pytest.FixtureRequest, url: str) -> None:
+    """Those who share its statement are not refused with it."""
+    database = open_database(request.getfixturevalue(url))
+    ephemeral = SqlEphemeral(database, SetClock())
+    calls = (ephemeral.add_if_absent(key, b"", ttl=HOUR) for key in ("good", "bad \0", "fine"))
+    good, bad, fine = await asyncio.gather(*calls, return_exceptions=True)
+    assert (good, type(bad), fine) == (True, Invalid, True)
+    await ephemeral.close()
+    await database.close()
 
 
 @pytest.mark.requirement("G3")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -18,6 +19,8 @@ from nightlatch.domain.time import SECOND
 from nightlatch.ports.ephemeral import WakeUps
 from tests.support.postgres import PostgresServer
 from tests.support.valkey import ValkeyServer
+
+CROWD = 600
 
 
 @dataclass
@@ -78,6 +81,17 @@ async def test_a_wake_between_subscribing_and_waiting_is_not_missed(nodes: Nodes
         await asyncio.sleep(0.2)
         assert await changed.wait(SECOND // 100)
         assert not await changed.wait(SECOND // 100)
+
+
+async def test_each_of_a_crowd_is_woken(nodes: Nodes) -> None:
+    """However many share a message."""
+    keys = [f"key {number}" for number in range(CROWD)]
+    async with AsyncExitStack() as stack:
+        changed = [await stack.enter_async_context(nodes.waiting.subscribe(key)) for key in keys]
+        other = await stack.enter_async_context(nodes.waiting.subscribe("other"))
+        await asyncio.gather(*(nodes.notifying.notify(key) for key in (*keys, *keys)))
+        assert await asyncio.gather(*(each.wait(10 * SECOND) for each in changed)) == [True] * CROWD
+        assert not await other.wait(SECOND // 20)
 
 
 async def test_nobody_waits_longer_than_asked(nodes: Nodes) -> None:

@@ -16,7 +16,9 @@ from nightlatch.ports.world import Clock
 async def open_ephemeral(settings: Settings, database: Database, clock: Clock, stack: AsyncExitStack) -> Ephemeral:
     """Where rate windows and hints live."""
     if settings.valkey_url is None:
-        return SqlEphemeral(database, clock)
+        kept = SqlEphemeral(database, clock)
+        stack.push_async_callback(kept.close)
+        return kept
     from nightlatch.adapters.valkey.ephemeral import ValkeyEphemeral
 
     return ValkeyEphemeral(_valkey(settings.valkey_url, stack))

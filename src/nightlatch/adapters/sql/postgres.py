@@ -16,9 +16,9 @@ from nightlatch.domain.errors import Unavailable
 
 T = TypeVar("T")
 
-# A process keeps few connections: lanes of the hot path, and some for everything else.
-POOL_SIZE = 8
-POOL_OVERFLOW = 8
+# A process has few connections: lanes of the hot path, and some for everything else. Each is opened when it is needed
+# for the first time, and kept: to open one costs both sides many times what its statements do.
+POOL_SIZE = 16
 SECONDS_FOR_A_CONNECTION = 5.0
 # A statement that takes longer has lost its caller; the driver cancels it and we say that we do not know.
 SECONDS_FOR_A_STATEMENT = 5.0
@@ -104,7 +104,7 @@ def engine_for(
         "postgresql+asyncpg://",
         async_creator=make,
         pool_size=pool_size,
-        max_overflow=POOL_OVERFLOW,
+        max_overflow=0,
         pool_timeout=SECONDS_FOR_A_CONNECTION,
         connect_args={"prepared_statement_cache_size": address.statements_kept},
     )

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 import asyncpg
 
+from nightlatch.adapters.sql.coalescer import Coalescer
 from nightlatch.adapters.sql.postgres import PostgresDatabase, connect
 from nightlatch.adapters.sql.url import PostgresAddress, parse_address
 from nightlatch.domain.errors import Unavailable
 from nightlatch.ports.ephemeral import LocalWakeUps, Subscription
 
 CHANNEL = "nightlatch_wake"
+# PostgreSQL lets one transaction at a time notify, in all its databases: so one statement for all who notify meanwhile.
+BATCH = 256
 # A connection that says nothing may be gone without a word (a pulled cable): ask, and listen anew when no answer comes.
 SECONDS_OF_SILENCE = 10.0
 SECONDS_TO_ANSWER = 5.0
@@ -33,6 +37,7 @@ class PostgresWakeUps:
         self._local = local
         self._database = database
         self._address = address
+        self._sending = Coalescer[str, None](self._send, limit=BATCH, lanes=1)
         self._task: asyncio.Task[None] | None = None
         self.listening = asyncio.Event()
 
@@ -40,8 +45,7 @@ class PostgresWakeUps:
         """Wake whoever waits for this key, in any process. A hint: when it cannot be sent, they look by themselves."""
         self._local.wake(key)
         try:
-            async with self._database.driver() as connection:
-                await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, key)
+            await self._sending.submit(key)
         except Unavailable:
             _log.warning("a wake-up could not be sent: the database does not answer")
 
@@ -54,12 +58,18 @@ class PostgresWakeUps:
         self._task = asyncio.create_task(self._listen(), name="wakeups")
 
     async def stop(self) -> None:
-        """Listen no more."""
+        """Send what is to be sent, and listen no more."""
+        await self._sending.close()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+
+    async def _send(self, keys: Sequence[str]) -> Sequence[None]:
+        async with self._database.driver() as connection:
+            await connection.execute("SELECT pg_notify($1, key) FROM unnest($2::text[]) AS key", CHANNEL, keys)
+        return [None] * len(keys)
 
     async def _listen(self) -> None:
         while True:
