@@ -32,7 +32,7 @@ WITH given AS MATERIALIZED (
 ), moved AS (
   UPDATE roots SET version = held.version + 1
   FROM held JOIN given ON given.root = held.id AND given.expected = held.version
-  WHERE roots.id = held.id
+  WHERE roots.id = held.id AND roots.id = ANY($2)
   RETURNING given.ord
 ), """
 

@@ -38,20 +38,29 @@ _ROOT_OF_ATTEMPT = """\
     ELSE (SELECT user_id FROM factors WHERE id = g.factor)
 """
 # One row per factor of the user (or one without); everything else repeats in them and is read from the first.
-# OFFSET 0 keeps the subquery apart, so that each key is looked up: joined freely, PostgreSQL reads the whole table for
-# every batch as long as it has no statistics on a new one.
+# OFFSET 0 keeps the subqueries apart, so that each key is looked up: joined freely, PostgreSQL reads whole tables for
+# every batch as long as they are small or it has no statistics on them. It also leaves little to plan.
 _USER = """
 FROM k
-LEFT JOIN roots ON roots.id = k.root
-LEFT JOIN users ON users.id = k.root
+LEFT JOIN LATERAL (SELECT * FROM roots WHERE roots.id = k.root OFFSET 0) AS roots ON true
+LEFT JOIN LATERAL (SELECT * FROM users WHERE users.id = k.root OFFSET 0) AS users ON true
 LEFT JOIN LATERAL (SELECT * FROM factors WHERE factors.user_id = k.root OFFSET 0) AS factors ON true
-LEFT JOIN factor_state ON factor_state.factor_id = factors.id
+LEFT JOIN LATERAL (
+  SELECT * FROM factor_state WHERE factor_state.factor_id = factors.id OFFSET 0
+) AS factor_state ON true
 """
 # What comes along must be this root's own, whatever the caller names.
+_TICKET = """\
+LEFT JOIN LATERAL (
+  SELECT * FROM tickets WHERE tickets.hash = k.ticket AND tickets.root = k.root OFFSET 0
+) AS tickets ON true
+"""
 _ATTEMPT = """\
-LEFT JOIN tickets ON tickets.hash = k.ticket AND tickets.root = k.root
-LEFT JOIN authentications
-  ON authentications.id = coalesce(k.authentication, tickets.authentication_id) AND authentications.root = k.root
+LEFT JOIN LATERAL (
+  SELECT * FROM authentications
+  WHERE authentications.id = coalesce(k.authentication, tickets.authentication_id) AND authentications.root = k.root
+  OFFSET 0
+) AS authentications ON true
 CROSS JOIN LATERAL (
   SELECT {arrays} FROM (
     SELECT * FROM challenges WHERE authentication_id = authentications.id ORDER BY id DESC LIMIT {limit}
@@ -60,11 +69,15 @@ CROSS JOIN LATERAL (
 """
 # The same where some key of the batch names one challenge, which then comes alone.
 _ATTEMPT_OR_CHALLENGE = """\
-LEFT JOIN tickets ON tickets.hash = k.ticket AND tickets.root = k.root
-LEFT JOIN challenges AS named ON named.id = k.challenge AND named.user_id = k.root
-LEFT JOIN authentications
-  ON authentications.id = coalesce(k.authentication, tickets.authentication_id, named.authentication_id)
-  AND authentications.root = k.root
+LEFT JOIN LATERAL (
+  SELECT * FROM challenges WHERE challenges.id = k.challenge AND challenges.user_id = k.root OFFSET 0
+) AS named ON true
+LEFT JOIN LATERAL (
+  SELECT * FROM authentications
+  WHERE authentications.id = coalesce(k.authentication, tickets.authentication_id, named.authentication_id)
+    AND authentications.root = k.root
+  OFFSET 0
+) AS authentications ON true
 CROSS JOIN LATERAL (
   SELECT {arrays} FROM (
     SELECT * FROM challenges WHERE id = named.id
@@ -124,7 +137,7 @@ def _text(needs: Needs) -> str:
         names = t.CHALLENGES.mapping.names
         arrays = ", ".join(f"array_agg({t.quoted(name)}) AS {t.quoted(name)}" for name in names)
         attempt = _ATTEMPT_OR_CHALLENGE if needs.challenge else _ATTEMPT
-        joins += attempt.format(arrays=arrays, limit=t.CHALLENGES_ALONG)
+        joins += _TICKET + attempt.format(arrays=arrays, limit=t.CHALLENGES_ALONG)
         kept += [t.TICKETS, t.AUTHENTICATIONS, t.CHALLENGES]
     if needs.device:
         joins += _DEVICE
