@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import string
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws
@@ -160,6 +162,37 @@ def of_other_kind(alg: str, key: Any) -> str:
     return jws.serialize_compact(header, json.dumps(GOOD).encode(), key, algorithms=[alg])
 
 
+def with_signature(change: Callable[[bytes], bytes]) -> str:
+    """A good response whose signature is written otherwise."""
+    text, _, signature = said(GOOD).rpartition(".")
+    raw = base64.urlsafe_b64decode(signature + "==")
+    return f"{text}.{base64.urlsafe_b64encode(change(raw)).rstrip(b'=').decode()}"
+
+
+def in_der(raw: bytes) -> bytes:
+    """As certificates have signatures, and JWS has not."""
+    return encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+
+
+def respelled() -> str:
+    """The same bytes: the last character of the signature has bits that count for nothing."""
+    token = said(GOOD)
+    symbols = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    return token[:-1] + symbols[symbols.index(token[-1]) ^ 1]
+
+
+def in_plain_base64() -> str:
+    """With the two symbols that an address would not take."""
+    for number in range(1_000):
+        token = said(GOOD | {"exp": GOOD["exp"] - number % 60, "uv": bool(number % 2)})
+        if set(token) & set("-_"):
+            return token.replace("-", "+").replace("_", "/")
+    raise AssertionError("no signature with either symbol")
+
+
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Of P-256 (SEC 2 §2.4.2)."""
+
 FORGED: dict[str, Callable[[], str]] = {
     "none": unsigned,
     "none without its last dot": lambda: unsigned()[:-1],
@@ -178,6 +211,16 @@ FORGED: dict[str, Callable[[], str]] = {
     "of no key": lambda: said(GOOD, {"alg": "ES256", "typ": protocol.RESPONSE}),
     "four parts": lambda: said(GOOD) + ".",
     "padding": lambda: said(GOOD) + "=",
+    "another spelling": respelled,
+    "another alphabet": in_plain_base64,
+    "a signature of nothing": lambda: with_signature(lambda _: b""),
+    "a signature of zeros": lambda: with_signature(lambda _: bytes(64)),
+    "a signature of the order": lambda: with_signature(lambda _: ORDER.to_bytes(32, "big") * 2),
+    "a signature of ones": lambda: with_signature(lambda _: b"\xff" * 64),
+    "half a signature": lambda: with_signature(lambda raw: raw[:32]),
+    "a signature and more": lambda: with_signature(lambda raw: raw + b"\0"),
+    "a signature with a sign": lambda: with_signature(lambda raw: b"\0" + raw[:32] + b"\0" + raw[32:]),
+    "a signature in DER": lambda: with_signature(in_der),
     "nothing": lambda: "",
     "too long": lambda: said(GOOD | {"action": "a" * 9000}),
     "no object": lambda: jws.serialize_compact(HEADER, b"[]", PHONE.key, algorithms=["ES256"]),
@@ -250,3 +293,10 @@ def test_a_signed_request_is_this_request_now(name: str) -> None:
     bad = {"aud": "x", "htm": "GET", "htu": "/", "body_hash": "x", "iat": PHONE.seconds + 61, "jti": "short"}
     header = PHONE.authorization("PUT", "/v1/push/subscription", b"{}", **{name: bad[name]})
     assert refuses(lambda: judge(header))
+
+
+@pytest.mark.parametrize("jti", ["\0" * 16, "é" * 16, "a" * 15, "a" * 65, "line\nbreak" * 2])
+def test_an_id_of_a_request_is_kept_as_it_is(jti: str) -> None:
+    """It is a key in the database for a while, so what a database would refuse is refused before."""
+    claims = protocol.request_claims(PHONE.authorization("GET", "/", jti=jti).removeprefix("Push "), KEY)
+    assert refuses(lambda: protocol.check_request(claims, aud=AUD, method="GET", path="/", body=b"", now=NOW))
