@@ -57,12 +57,13 @@ async def move(
     decide: Callable[[Snapshot, Authentication], Awaitable[Decided[T | Refusal]]],
 ) -> T:
     """Decide on one of the caller's authentications and wake who waits for it."""
-    first = own(caller, await load(ports, authentication_id))
+    seen = await load(ports, authentication_id)
+    first = own(caller, seen)
 
     async def on(snapshot: Snapshot) -> Decided[T | Refusal]:
         return await decide(snapshot, own(caller, snapshot))
 
-    answer = await transact(ports.store, key_of(first), on)
+    answer = await transact(ports.store, key_of(first), on, seen=seen)
     await ports.wakeups.notify(wake_key(authentication_id))
     return raised(answer)
 

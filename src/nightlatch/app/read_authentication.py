@@ -12,14 +12,13 @@ from nightlatch.app.deciding import recognize, stands
 from nightlatch.app.events import make_event
 from nightlatch.app.kernel import Decided, transact
 from nightlatch.app.messages import AuthenticationAnswer
+from nightlatch.app.waiting import look_until
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.records import Authentication, AuthenticationStatus, Challenge
 from nightlatch.domain.time import SECOND
 from nightlatch.ports.store import Change, Snapshot
 
 LONGEST_WAIT = 30 * SECOND
-REREAD = 5 * SECOND
-"""A wake-up is a hint and may be lost, so a waiter looks again this often."""
 
 
 async def read_authentication(
@@ -35,22 +34,17 @@ async def read_authentication(
     snapshot = await load(ports, authentication_id)
     own(caller, snapshot)
     if wait > 0 and _pending(ports, snapshot):
-        snapshot = await _decided(ports, authentication_id, min(wait, LONGEST_WAIT))
+        snapshot = await look_until(
+            ports,
+            wake_key(authentication_id),
+            lambda: load(ports, authentication_id),
+            lambda found: not _pending(ports, found),
+            wait=min(wait, LONGEST_WAIT),
+        )
     authentication = own(caller, snapshot)
     if take and _untold(snapshot, authentication) is not None:
-        return await _handed_over(ports, caller, authentication)
+        return await _handed_over(ports, caller, authentication, snapshot)
     return answer_of(ports, authentication, snapshot, ports.clock.now(), user=snapshot.user)
-
-
-async def _decided(ports: Ports, authentication_id: str, wait: int) -> Snapshot:
-    ends = ports.clock.now() + wait
-    async with ports.wakeups.subscribe(wake_key(authentication_id)) as changed:
-        while True:
-            snapshot = await load(ports, authentication_id)
-            left = ends - ports.clock.now()
-            if left <= 0 or not _pending(ports, snapshot):
-                return snapshot
-            await changed.wait(min(left, REREAD))
 
 
 def _pending(ports: Ports, snapshot: Snapshot) -> bool:
@@ -67,7 +61,7 @@ def _untold(snapshot: Snapshot, authentication: Authentication) -> Challenge | N
     return next((c for c in pushes if c.status == "approved" and c.used_at is None), None)
 
 
-async def _handed_over(ports: Ports, caller: Caller, first: Authentication) -> AuthenticationAnswer:
+async def _handed_over(ports: Ports, caller: Caller, first: Authentication, seen: Snapshot) -> AuthenticationAnswer:
     """The answer with a device token, told once however many read at once."""
 
     async def decide(snapshot: Snapshot) -> Decided[AuthenticationAnswer]:
@@ -96,4 +90,4 @@ async def _handed_over(ports: Ports, caller: Caller, first: Authentication) -> A
         )
         return change, replace(told, device_token=token)
 
-    return await transact(ports.store, key_of(first), decide)
+    return await transact(ports.store, key_of(first), decide, seen=seen)

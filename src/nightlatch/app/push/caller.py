@@ -32,13 +32,6 @@ JTI_LIFE = 2 * LEEWAY + 10 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class Phone:
-    """Who signed a request."""
-
-    factor_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class Paired:
     """A phone as the store knows it: its key is the one that was registered, and its owner may sign in."""
 
@@ -51,6 +44,14 @@ class Paired:
     def caller(self) -> Caller:
         """The person, with the phone in hand."""
         return Caller(actor=f"person:{self.user.id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """Who signed a request. ``seen`` is the phone as it was read for this very request, if it was."""
+
+    factor_id: str
+    seen: Paired | None = None
 
 
 class NotPaired(Unauthenticated):
@@ -77,7 +78,7 @@ async def phone_of(ports: Ports, token: str, *, method: str, path: str, body: by
         raise NotPaired from None
     if not await ports.ephemeral.add_if_absent(f"push:{factor_id}:{claims.jti}", b"", ttl=JTI_LIFE):
         raise NotPaired
-    return Phone(factor_id)
+    return Phone(factor_id, paired)
 
 
 def paired_phone(ports: Ports, snapshot: Snapshot, factor_id: str, now: int) -> Paired:

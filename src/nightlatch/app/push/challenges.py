@@ -6,6 +6,7 @@ from nightlatch.app.context import Ports
 from nightlatch.app.networks import network_of
 from nightlatch.app.push.caller import Paired, Phone, paired_phone, phone_key
 from nightlatch.app.push.messages import AskingApplication, PushChallenge, PushChallenges, SignInPlace
+from nightlatch.app.waiting import look_until
 from nightlatch.domain.agents import browser_words
 from nightlatch.domain.factors.push import is_open
 from nightlatch.domain.records import Challenge
@@ -13,31 +14,26 @@ from nightlatch.domain.time import SECOND, moment
 from nightlatch.ports.store import Snapshot, UserKey
 
 LONGEST_WAIT = 30 * SECOND
-REREAD = 5 * SECOND
-"""A wake-up is a hint and may be lost, so a phone's request looks again this often."""
 
 
 async def list_challenges(ports: Ports, phone: Phone, *, wait: int = 0) -> PushChallenges:
     """What waits for this phone now, or as soon as there is something within ``wait`` µs. Raises ``NotPaired``."""
-    found = await _waiting(ports, phone)
+    found = await _open(ports, phone, phone.seen or await _paired(ports, phone))
     if not found and wait > 0:
-        found = await _awaited(ports, phone, min(wait, LONGEST_WAIT))
+        key = phone_key(phone.factor_id)
+        found = await look_until(ports, key, lambda: _look(ports, phone), bool, wait=min(wait, LONGEST_WAIT))
     return PushChallenges(challenges=found)
 
 
-async def _awaited(ports: Ports, phone: Phone, wait: int) -> list[PushChallenge]:
-    ends = ports.clock.now() + wait
-    async with ports.wakeups.subscribe(phone_key(phone.factor_id)) as changed:
-        while True:
-            found = await _waiting(ports, phone)
-            left = ends - ports.clock.now()
-            if found or left <= 0:
-                return found
-            await changed.wait(min(left, REREAD))
+async def _look(ports: Ports, phone: Phone) -> list[PushChallenge]:
+    return await _open(ports, phone, await _paired(ports, phone))
 
 
-async def _waiting(ports: Ports, phone: Phone) -> list[PushChallenge]:
-    paired = paired_phone(ports, await ports.store.load(UserKey(factor=phone.factor_id)), phone.factor_id, _now(ports))
+async def _paired(ports: Ports, phone: Phone) -> Paired:
+    return paired_phone(ports, await ports.store.load(UserKey(factor=phone.factor_id)), phone.factor_id, _now(ports))
+
+
+async def _open(ports: Ports, phone: Phone, paired: Paired) -> list[PushChallenge]:
     pending = paired.state.pending
     if pending is None or _now(ports) >= pending.expires_at:
         return []
