@@ -127,8 +127,11 @@ async def test_the_victim_of_a_deadlock_is_repeated(migrated_postgres_url: str) 
     async with other.transaction():
         await other.execute("SELECT FROM generation FOR UPDATE")
         ours = asyncio.create_task(store.commit(Change(root="app_1", expected=1, shared=True)))
-        await asyncio.sleep(0.3)
-        # Ours has waited longer, so it is the one that looks for a deadlock first, and ends itself.
+        async with asyncio.timeout(30):
+            while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        # Who looks for a deadlock ends itself; this one never looks.
+        await other.execute("SET deadlock_timeout = '10min'")
         await other.execute("SELECT FROM roots FOR UPDATE")
     assert await ours is Outcome.APPLIED
     deadlocks = "SELECT pg_stat_force_next_flush(), deadlocks FROM pg_stat_database WHERE datname = current_database()"
