@@ -54,7 +54,16 @@ def wait(report: Report, group: Group, name: str, bank: Server, phones: Server) 
     """A thousand wait at ``bank``, and the rest of the group answer at ``phones``. The memory is that of ``bank``."""
     answers = len(group.numbers) - WAITING
     place = group.place(bank, phones)
-    plan = waiting.Plan(place=place, waiting=WAITING, answers=answers, rate=RATE, worker=bank.worker())
+    servers = {*bank.processes(), *phones.processes()}
+    plan = waiting.Plan(
+        place=place,
+        waiting=WAITING,
+        answers=answers,
+        rate=RATE,
+        worker=bank.worker(),
+        servers=sorted(servers),
+        database=group.store.processes(),
+    )
     said = _said("benchmarks.waiting", plan, waiting.Waited, limit=answers / RATE + SPARE_SECONDS)
     memory = max(said.memory)
     report.at_most(f"{name}: memory of a worker with {WAITING:,} waiting", memory, 250, unit=" MB", places=0)
@@ -63,6 +72,8 @@ def wait(report: Report, group: Group, name: str, bank: Server, phones: Server) 
     report.tell(
         f"{name}: p50, worst, and how late phones were (p99)", f"{p50:.1f}, {worst:.1f}, {said.late_p99:.1f} ms"
     )
+    spent = Spent(*(part / answers * 1e6 for part in said.spent))
+    report.tell(f"{name}: processor time of an answer, with all who wait", str(spent))
     p50, p99, worst = said.after
     report.tell(
         f"{name}: after the phone heard that it counts, p50, p99, worst", f"{p50:.1f}, {p99:.1f}, {worst:.1f} ms"

@@ -16,7 +16,7 @@ import msgspec
 import uvloop
 
 from benchmarks.paced import SEED
-from benchmarks.processes import memory_mb
+from benchmarks.processes import cpu_seconds, memory_mb
 from benchmarks.signins import Crowd, Place, SignIn, approve, figures
 from benchmarks.wire import Connection
 
@@ -26,26 +26,31 @@ SPARE_SECONDS = 30.0
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """So many wait all the time; so many phones answer, ``rate`` a second. ``worker``: whose memory is looked at."""
+    """So many wait all the time; so many phones answer, ``rate`` a second. ``worker``: whose memory is looked at;
+    ``servers`` and ``database``: the processes whose seconds are counted.
+    """
 
     place: Place
     waiting: int
     answers: int
     rate: float
     worker: int
+    servers: list[int]
+    database: list[int]
 
 
 class Waited(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it. Times are p50, p99 and worst in ms: ``told`` from when a phone's answer was due until the waiter
     had the result, ``after`` from when the phone heard that its answer counts. ``memory``: the resident set of the
-    worker with all who wait, before the answers and after them (MB).
+    worker with all who wait, before the answers and after them (MB). ``spent``: seconds on a processor while phones
+    answered, of servers, database and generator.
     """
 
     told: tuple[float, float, float]
     after: tuple[float, float, float]
     late_p99: float
     memory: tuple[float, float]
-    own_cpu: float
+    spent: tuple[float, float, float]
 
 
 class Run:
@@ -68,17 +73,24 @@ class Run:
         waiters = [asyncio.create_task(self._wait()) for _ in range(self._plan.waiting)]
         await asyncio.sleep(SETTLE_SECONDS)
         before = memory_mb(self._plan.worker)[0]
-        used = time.process_time()
+        used = self._used()
         async with asyncio.timeout(self._plan.answers / self._plan.rate + SPARE_SECONDS):
             await self._answer_all()
-        used = time.process_time() - used
+        server, database, own = (now - then for now, then in zip(self._used(), used, strict=True))
         after = memory_mb(self._plan.worker)[0]
         for waiter in waiters:
             waiter.cancel()
         _, late, _ = figures(self._late)
         return Waited(
-            told=figures(self._told), after=figures(self._after), late_p99=late, memory=(before, after), own_cpu=used
+            told=figures(self._told),
+            after=figures(self._after),
+            late_p99=late,
+            memory=(before, after),
+            spent=(server, database, own),
         )
+
+    def _used(self) -> tuple[float, float, float]:
+        return cpu_seconds(self._plan.servers), cpu_seconds(self._plan.database), time.process_time()
 
     async def _open_all(self) -> None:
         """As many as will wait at once, and one more for each that is answered."""
