@@ -7,7 +7,7 @@ import msgspec
 from nightlatch.app.attempt import move, require_not_hosted, require_open
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.deciding import offered, usable
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.kernel import Decided
 from nightlatch.app.messages import ChallengeAnswer, NewChallenge
 from nightlatch.app.push.caller import phone_key
@@ -103,7 +103,7 @@ async def begin_challenge(
     if known is not None:
         return None, known
     challenge = _opened(ports, a, factor, now)
-    event = _event(ports, caller, a, user, challenge, now)
+    event = _event(ports, caller, a, user, factor, challenge, now)
     return Change(root=a.root, expected=snapshot.version, new=(challenge,), events=(event,)), challenge
 
 
@@ -135,7 +135,7 @@ async def _texted(
     )
     texted = await text_code(ports, permission, snapshot, user, factor, occasion, now)
     challenge = _renewed(opened, factor, texted.sent)
-    event = _event(ports, caller, a, user, challenge, now)
+    event = _event(ports, caller, a, user, factor, challenge, now)
     new = texted.new if known else (challenge, *texted.new)
     puts = (challenge,) if known else ()
     return Change(root=a.root, expected=snapshot.version, puts=puts, new=new, events=(event,)), challenge
@@ -175,17 +175,19 @@ def _renewed(challenge: Challenge, factor: Factor, sent: SentCode) -> Challenge:
     )
 
 
-def _event(ports: Ports, caller: Caller, a: Authentication, user: User, challenge: Challenge, now: int) -> Event:
-    return make_event(
+def _event(
+    ports: Ports, caller: Caller, a: Authentication, user: User, factor: Factor, challenge: Challenge, now: int
+) -> Event:
+    return factor_event(
         ports,
         caller,
         now,
         "challenge:opened",
+        user,
+        factor,
         outcome="info",
-        user=user,
         application_id=a.application_id,
         authentication_id=challenge.authentication_id,
-        factor_id=challenge.factor_id,
-        factor_kind=challenge.kind.value,
         data={"sends": challenge.sends} if challenge.sends else None,
+        personal={},
     )

@@ -10,7 +10,7 @@ import msgspec
 from nightlatch.app.context import Caller, Ports
 from nightlatch.domain.crypto.sealing import Place, SealBroken, open_, seal
 from nightlatch.domain.ids import EVENT
-from nightlatch.domain.records import Event, User
+from nightlatch.domain.records import Event, Factor, User
 
 AUDIT_KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -66,6 +66,41 @@ def make_event(
         leaf=b"",
     )
     return msgspec.structs.replace(event, leaf=leaf_of(event))
+
+
+def factor_event(
+    ports: Ports,
+    caller: Caller,
+    now: int,
+    type_: str,
+    user: User,
+    factor: Factor,
+    *,
+    outcome: Literal["success", "failure", "info"] | None = None,
+    application_id: str | None = None,
+    authentication_id: str | None = None,
+    reason: str | None = None,
+    data: dict[str, Any] | None = None,
+    personal: dict[str, Any] | None = None,
+) -> Event:
+    """Build an event about a factor of this user: with a ``reason`` a failure, without one a success, if ``outcome`` does
+    not say otherwise. ``personal`` is the factor's label unless it is given.
+    """
+    return make_event(
+        ports,
+        caller,
+        now,
+        type_,
+        outcome=outcome or ("failure" if reason else "success"),
+        user=user,
+        application_id=application_id,
+        authentication_id=authentication_id,
+        factor_id=factor.id,
+        factor_kind=factor.kind.value,
+        reason=reason,
+        data=data,
+        personal={"label": factor.label} if personal is None else personal,
+    )
 
 
 def leaf_of(event: Event) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -33,6 +34,11 @@ class Leave:
     approved: bool
     approval: str | None = None
     puts: tuple[Record, ...] = ()
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """As the audit log tells on whose word a factor was begun."""
+        return {"approved": self.approved, "approval": self.approval}
 
 
 def approval_key(ref: str, approval: str | None) -> UserKey:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.deciding import active_factors
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.factors.answers import factor_fields
 from nightlatch.app.factors.backup_codes import codes_event, fresh_codes
 from nightlatch.app.factors.find import owned
@@ -31,7 +31,7 @@ from nightlatch.app.step_up import refused
 from nightlatch.app.users.reference import active, user_key
 from nightlatch.domain.errors import Conflict, Invalid, Refusal, StepUpRequired, Throttled
 from nightlatch.domain.factors.base import FactorKind
-from nightlatch.domain.records import Event, Factor, FactorStatus, Record, User
+from nightlatch.domain.records import Factor, FactorStatus, Record, User
 from nightlatch.domain.throttle import Lane
 from nightlatch.ports.store import Change, Snapshot
 
@@ -110,7 +110,7 @@ def _failed(
     ports: Ports, caller: Caller, user: User, snapshot: Snapshot, factor: Factor, judged: Judged, now: int
 ) -> tuple[Change, Refusal]:
     reason = judged.rejection or "wrong_code"
-    event = _event(ports, caller, user, factor, now, "factor:activation_failed", reason=judged.reason or reason)
+    event = factor_event(ports, caller, now, "factor:activation_failed", user, factor, reason=judged.reason or reason)
     change = Change(root=user.id, expected=snapshot.version, puts=judged.states, events=(event,))
     if reason == "throttled":
         return change, Throttled(retry_after=judged.retry_after)
@@ -129,7 +129,7 @@ async def _activated(
         proved, owner = turned_on(ports, user, proved, now)
         told = (*told, owner) if owner != user else told
     proved = with_mac(ports, proved)
-    events = [_event(ports, caller, user, proved, now, "factor:activated")]
+    events = [factor_event(ports, caller, now, "factor:activated", user, proved)]
     codes = None
     count = backup_code_count(await ports.policies.current())
     first = not active_factors(snapshot)
@@ -146,20 +146,3 @@ async def _activated(
         events=tuple(events),
     )
     return change, ActivatedFactor(**factor_fields(proved, state), backup_codes=codes)
-
-
-def _event(
-    ports: Ports, caller: Caller, user: User, factor: Factor, now: int, type_: str, *, reason: str | None = None
-) -> Event:
-    return make_event(
-        ports,
-        caller,
-        now,
-        type_,
-        outcome="failure" if reason else "success",
-        user=user,
-        factor_id=factor.id,
-        factor_kind=factor.kind.value,
-        reason=reason,
-        personal={"label": factor.label},
-    )

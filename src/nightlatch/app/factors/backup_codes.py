@@ -6,7 +6,7 @@ import msgspec
 
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.deciding import active_factors
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.factors.rules import backup_code_count, dead_pending, require_person, with_states
 from nightlatch.app.factors.secrets import seal_secret
 from nightlatch.app.kernel import Decided
@@ -98,15 +98,15 @@ async def fresh_codes(ports: Ports, user: User, version: int, count: int, now: i
 
 def codes_event(ports: Ports, caller: Caller, user: User, factor: Factor, now: int, *, replaces: list[str]) -> Event:
     """That a set was made, and which ones died of it."""
-    return make_event(
+    return factor_event(
         ports,
         caller,
         now,
         "backup_codes:created",
-        user=user,
-        factor_id=factor.id,
-        factor_kind=factor.kind.value,
+        user,
+        factor,
         data={"count": factor.public["count"], "replaces": replaces},
+        personal={},
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from nightlatch.app.context import Caller, Ports
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.factors.answers import factor_answer
 from nightlatch.app.factors.find import owned
 from nightlatch.app.factors.rules import alive
@@ -45,14 +45,13 @@ def change_label(
     answer = factor_answer(renamed, snapshot.states.get(factor.id))
     if label == factor.label:
         return None, answer
-    event = make_event(
+    event = factor_event(
         ports,
         caller,
         now,
         "factor:renamed",
-        user=user,
-        factor_id=factor.id,
-        factor_kind=factor.kind.value,
+        user,
+        factor,
         personal={"label": label, "label_before": factor.label},
     )
     return Change(root=user.id, expected=snapshot.version, puts=(renamed,), events=(event,)), answer

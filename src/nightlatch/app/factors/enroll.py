@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from nightlatch.app.context import Caller, Ports
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.factors.answers import factor_fields
 from nightlatch.app.factors.rules import PENDING_LIFE, dead_pending, require_may_begin
 from nightlatch.app.factors.secrets import open_secret, seal_secret
@@ -29,7 +29,7 @@ from nightlatch.domain.factors.parameters import MAX_PERIOD, PERIOD, Algorithm, 
 from nightlatch.domain.factors.seed import SECRET_BYTES, InvalidSecret, decode_secret, encode_secret
 from nightlatch.domain.fields import BadField, Problems
 from nightlatch.domain.ids import FACTOR
-from nightlatch.domain.records import Event, Factor, FactorState, FactorStatus, User
+from nightlatch.domain.records import Factor, FactorState, FactorStatus, User
 from nightlatch.ports.store import Change, Snapshot
 
 # RFC 6238 §5.1 wants the key as long as the hash; 160 bits are the least that we make (T1).
@@ -112,7 +112,7 @@ async def begin_factor(
         puts=leave.puts,
         new=(factor, state),
         deletes=dead_pending(snapshot, now),
-        events=(_event(ports, caller, user, factor, leave, now),),
+        events=(factor_event(ports, caller, now, "factor:enrolled", user, factor, data=leave.told),),
     )
     enrollment = enrollment_of(ports, user, wanted, secret)
     return change, EnrolledFactor(**factor_fields(factor, state), enrollment=enrollment)
@@ -197,17 +197,3 @@ def _records(
     )
     counter = 0 if wanted.kind is FactorKind.HOTP else -1
     return factor, FactorState(factor_id=id_, user_id=user.id, counter=counter)
-
-
-def _event(ports: Ports, caller: Caller, user: User, factor: Factor, leave: Leave, now: int) -> Event:
-    return make_event(
-        ports,
-        caller,
-        now,
-        "factor:enrolled",
-        user=user,
-        factor_id=factor.id,
-        factor_kind=factor.kind.value,
-        data={"approved": leave.approved, "approval": leave.approval},
-        personal={"label": factor.label},
-    )

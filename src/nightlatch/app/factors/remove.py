@@ -5,7 +5,7 @@ from __future__ import annotations
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.deciding import active_factors
 from nightlatch.app.devices import revoked_all
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.factors.find import owned
 from nightlatch.app.factors.rules import alive, dead_pending, with_states
 from nightlatch.app.kernel import Decided
@@ -15,7 +15,7 @@ from nightlatch.app.step_up import Leave, approval_key, leave_by_approval, refus
 from nightlatch.app.users.reference import active
 from nightlatch.domain.errors import Refusal, StepUpRequired
 from nightlatch.domain.factors.base import FactorKind
-from nightlatch.domain.records import Event, Factor, FactorStatus, Record, User
+from nightlatch.domain.records import Event, Factor, FactorStatus, Record
 from nightlatch.ports.store import Change, Snapshot
 
 
@@ -50,7 +50,18 @@ async def drop_factor(
         raise StepUpRequired
     gone = [factor, *_orphaned_codes(snapshot, factor), *_begun(snapshot, now)] if counted else [factor]
     puts: tuple[Record, ...] = leave.puts
-    events: tuple[Event, ...] = tuple(_event(ports, caller, user, f, leave, now) for f in gone)
+    events: tuple[Event, ...] = tuple(
+        factor_event(
+            ports,
+            caller,
+            now,
+            "factor:removed",
+            user,
+            f,
+            data={"status": f.status.value, "approval": leave.approval},
+        )
+        for f in gone
+    )
     if counted:
         devices, told = await revoked_all(ports, caller, user, now, reason="factor_removed")
         puts, events = (*puts, *devices), (*events, *told)
@@ -89,17 +100,3 @@ def _once(records: tuple[Record, ...]) -> tuple[Record, ...]:
         if record not in kept:
             kept.append(record)
     return tuple(kept)
-
-
-def _event(ports: Ports, caller: Caller, user: User, factor: Factor, leave: Leave, now: int) -> Event:
-    return make_event(
-        ports,
-        caller,
-        now,
-        "factor:removed",
-        user=user,
-        factor_id=factor.id,
-        factor_kind=factor.kind.value,
-        data={"status": factor.status.value, "approval": leave.approval},
-        personal={"label": factor.label},
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from nightlatch.app.context import Caller, Ports
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.factors.answers import factor_answer
 from nightlatch.app.factors.find import owned
 from nightlatch.app.factors.secrets import open_secret
@@ -73,17 +73,15 @@ def _judged(
 
 def _event(ports: Ports, caller: Caller, user: User, factor: Factor, answer: FactorAnswer | Refusal, now: int) -> Event:
     failed = isinstance(answer, Refusal)
-    return make_event(
+    return factor_event(
         ports,
         caller,
         now,
         "factor:resynchronization_failed" if failed else "factor:resynchronized",
+        user,
+        factor,
         outcome="failure" if failed else "success",
-        user=user,
-        factor_id=factor.id,
-        factor_kind=factor.kind.value,
         reason=_reason(answer) if isinstance(answer, Refusal) else None,
-        personal={"label": factor.label},
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from nightlatch.app.context import Caller, Ports
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.factors.answers import factor_fields
 from nightlatch.app.factors.find import owned
 from nightlatch.app.factors.rules import PENDING_LIFE, alive, dead_pending, require_may_begin
@@ -63,7 +63,7 @@ async def begin_number(
         puts=leave.puts,
         new=(factor, state, *texted.new),
         deletes=dead_pending(snapshot, now),
-        events=(_event(ports, caller, user, factor, now, "factor:enrolled", _told(leave)),),
+        events=(_event(ports, caller, user, factor, now, "factor:enrolled", {**leave.told, "risk_noticed": True}),),
     )
     return change, EnrolledFactor(**factor_fields(factor, state), enrollment=enrollment_of(factor, now))
 
@@ -192,21 +192,8 @@ def _has(ports: Ports, factor: Factor, number: Number) -> bool:
         return False
 
 
-def _told(leave: Leave) -> dict[str, Any]:
-    return {"approved": leave.approved, "approval": leave.approval, "risk_noticed": True}
-
-
 def _event(
     ports: Ports, caller: Caller, user: User, factor: Factor, now: int, type_: str, data: dict[str, Any]
 ) -> Event:
-    return make_event(
-        ports,
-        caller,
-        now,
-        type_,
-        user=user,
-        factor_id=factor.id,
-        factor_kind=factor.kind.value,
-        data={**data, "country": factor.public["country"]},
-        personal={"label": factor.label},
-    )
+    told = {**data, "country": factor.public["country"]}
+    return factor_event(ports, caller, now, type_, user, factor, data=told)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from nightlatch.app.context import Caller, Ports
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.factors.find import owned
 from nightlatch.app.kernel import Decided, transact
 from nightlatch.app.notices.notices import way_unlocked
@@ -36,16 +36,14 @@ async def unlock_factor(ports: Ports, caller: Caller, ref: str, factor_id: str) 
         freed = _freed(snapshot, factor) if factor.status is FactorStatus.ACTIVE else ()
         if not freed:
             return None, False
-        event = make_event(
+        event = factor_event(
             ports,
             caller,
             now,
             "factor:unlocked",
-            user=user,
-            factor_id=factor.id,
-            factor_kind=factor.kind.value,
+            user,
+            factor,
             data={"phones": [record.id for record in freed if isinstance(record, Factor)]},
-            personal={"label": factor.label},
         )
         change = Change(
             root=user.id,

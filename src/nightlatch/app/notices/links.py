@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.deciding import usable
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event, make_event
 from nightlatch.app.factors.remove import drop_factor
 from nightlatch.app.kernel import Decided, transact
 from nightlatch.app.notices.notices import ADDRESS, OBJECT_TO
@@ -56,14 +56,13 @@ async def object_to_way(ports: Ports, token: str, peer: str) -> None:
     async def decide(snapshot: Snapshot, user: User, ticket: Ticket, now: int) -> Change:
         factor = _objected(snapshot, ticket)
         change, _ = await drop_factor(ports, _caller(user), snapshot, factor.id, Leave(approved=True), now)
-        event = make_event(
+        event = factor_event(
             ports,
             _caller(user),
             now,
             "factor:objected",
-            user=user,
-            factor_id=factor.id,
-            factor_kind=factor.kind.value,
+            user,
+            factor,
             personal={"label": factor.label, "ip": peer},
         )
         return replace(change, puts=(*change.puts, replace(ticket, used_at=now)), events=(*change.events, event))

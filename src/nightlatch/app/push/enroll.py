@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from nightlatch.app.context import Caller, Ports
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.factors.answers import factor_fields
 from nightlatch.app.factors.rules import PENDING_LIFE, dead_pending
 from nightlatch.app.messages import EnrolledFactor, Enrollment
@@ -19,7 +19,7 @@ from nightlatch.domain.factors import push, qr
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.push import Pairing, PushState
 from nightlatch.domain.ids import FACTOR
-from nightlatch.domain.records import Event, Factor, FactorState, FactorStatus, Ticket, TicketKind, User
+from nightlatch.domain.records import Factor, FactorState, FactorStatus, Ticket, TicketKind, User
 from nightlatch.ports.store import Change, Snapshot
 
 
@@ -66,7 +66,7 @@ def begin_pairing(
         puts=leave.puts,
         new=(factor, state, ticket),
         deletes=dead_pending(snapshot, now),
-        events=(_event(ports, caller, user, factor, leave, now),),
+        events=(factor_event(ports, caller, now, "factor:enrolled", user, factor, data=leave.told),),
     )
     return change, EnrolledFactor(**factor_fields(factor, state), enrollment=pairing_enrollment(ports, secret))
 
@@ -94,17 +94,3 @@ def pairing_view(ports: Ports, factor: Factor) -> PairingView:
 def with_state(factor: Factor, state: PushState) -> Factor:
     """The factor with another public part; the MAC in it stays that of the key."""
     return replace(factor, public=state.public())
-
-
-def _event(ports: Ports, caller: Caller, user: User, factor: Factor, leave: Leave, now: int) -> Event:
-    return make_event(
-        ports,
-        caller,
-        now,
-        "factor:enrolled",
-        user=user,
-        factor_id=factor.id,
-        factor_kind=factor.kind.value,
-        data={"approved": leave.approved, "approval": leave.approval},
-        personal={"label": factor.label},
-    )

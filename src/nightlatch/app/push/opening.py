@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.deciding import active_factors
 from nightlatch.app.deliver.messages import queue
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.factors.rows import check_mac
 from nightlatch.app.notices.notices import phone_rests
 from nightlatch.app.push.enroll import with_state
@@ -216,17 +216,17 @@ def _event(
     *,
     reason: str | None = None,
 ) -> Event:
-    return make_event(
+    return factor_event(
         ports,
         caller,
         now,
         type_,
+        user,
+        factor,
         outcome="failure" if reason else "info",
-        user=user,
         application_id=asking.application,
         authentication_id=asking.authentication_id or None,
-        factor_id=factor.id,
-        factor_kind=factor.kind.value,
         reason=reason,
         data={"action": asking.action, "known": asking.known},
+        personal={},
     )

@@ -12,7 +12,7 @@ from nightlatch.app.attempt import rejected, status_at
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.deciding import offered, usable
 from nightlatch.app.devices import revoked_all
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.factors.rows import check_mac, with_mac
 from nightlatch.app.judging import Judged, accepted
 from nightlatch.app.notices.notices import phone_rests
@@ -127,15 +127,14 @@ def pairing_change(ports: Ports, heard: Heard) -> Outcome:
     secret = replace(open_push_secret(ports, factor), number=None)
     sealed = seal_push_secret(ports, secret, factor_id=factor.id, user_id=factor.user_id)
     answered = with_mac(ports, replace(with_state(factor, state), sealed=sealed))
-    event = make_event(
+    event = factor_event(
         ports,
         heard.paired.caller,
         heard.now,
         "push:pairing_answered" if right else "push:pairing_failed",
+        heard.paired.user,
+        factor,
         outcome="info" if right else "failure",
-        user=heard.paired.user,
-        factor_id=factor.id,
-        factor_kind=factor.kind.value,
         reason=None if right else heard.meant,
         personal={"ip": heard.peer},
     )
@@ -241,17 +240,16 @@ def _locks(snapshot: Snapshot, after: Factor) -> bool:
 
 
 def _lock_event(ports: Ports, heard: Heard) -> Event:
-    return make_event(
+    return factor_event(
         ports,
         heard.paired.caller,
         heard.now,
         "push:locked",
+        heard.paired.user,
+        heard.paired.factor,
         outcome="failure",
-        user=heard.paired.user,
         application_id=heard.challenge.data["application"],
         authentication_id=heard.challenge.authentication_id or None,
-        factor_id=heard.paired.factor.id,
-        factor_kind=heard.paired.factor.kind.value,
         reason=heard.meant,
         personal={"ip": heard.peer},
     )
@@ -259,16 +257,15 @@ def _lock_event(ports: Ports, heard: Heard) -> Event:
 
 def _page_event(ports: Ports, heard: Heard) -> Event:
     approved = heard.meant == "approved"
-    return make_event(
+    return factor_event(
         ports,
         heard.paired.caller,
         heard.now,
         "portal:phone_approved" if approved else "portal:answer_refused",
+        heard.paired.user,
+        heard.paired.factor,
         outcome="success" if approved else "failure",
-        user=heard.paired.user,
         application_id=heard.challenge.data["application"],
-        factor_id=heard.paired.factor.id,
-        factor_kind=heard.paired.factor.kind.value,
         reason=None if approved else {"wrong_number": "wrong_code", "denied": DENIED}.get(heard.meant, heard.meant),
         personal={"ip": heard.peer},
     )

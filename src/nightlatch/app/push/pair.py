@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from nightlatch.app.context import Caller, Ports
 from nightlatch.app.deciding import usable
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.factors.rows import with_mac
 from nightlatch.app.factors.rules import alive
 from nightlatch.app.kernel import Decided, transact
@@ -64,16 +64,15 @@ async def pair(ports: Ports, request: NewPairing, *, peer: str | None = None) ->
         now = ports.clock.now()
         user, ticket, factor = _waiting(snapshot, now)
         scanned, challenge = _scanned(ports, phone, factor, now)
-        event = make_event(
+        event = factor_event(
             ports,
             Caller(actor=f"person:{user.id}"),
             now,
             "push:phone_paired",
+            user,
+            factor,
             outcome="info",
-            user=user,
             application_id=ticket.application_id,
-            factor_id=factor.id,
-            factor_kind=factor.kind.value,
             data={"transports": list(ways_of(phone.subscriptions))},
             personal={"name": phone.name, "ip": peer},
         )

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from nightlatch.app.context import Caller, Ports
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.kernel import Decided, transact
 from nightlatch.app.push.caller import NotPaired, paired_phone
 from nightlatch.app.push.messages import Subscription
@@ -34,16 +34,16 @@ async def prune_subscription(ports: Ports, factor_id: str, transport: str, gone:
         rung_by = ways.pop(transport, None)
         if rung_by is None or gone not in (None, rung_by):
             return None, None
-        event = make_event(
+        event = factor_event(
             ports,
             _SYSTEM,
             now,
             "push:subscription_pruned",
+            paired.user,
+            paired.factor,
             outcome="failure",
-            user=paired.user,
-            factor_id=factor_id,
-            factor_kind=paired.factor.kind.value,
             data={"transport": transport},
+            personal={},
         )
         left = subscribed(ports, paired, msgspec.convert(ways, Subscription))
         return Change(root=paired.user.id, expected=snapshot.version, puts=(left,), events=(event,)), None

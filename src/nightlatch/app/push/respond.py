@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from nightlatch.app.attempt import wake_key
 from nightlatch.app.context import Ports
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.kernel import Decided
 from nightlatch.app.notices.refusals import note_refused
 from nightlatch.app.push.caller import Paired, page_key, paired_phone, pairing_key
@@ -152,17 +152,16 @@ def _forged(
     """The trace of a response that was not accepted, while there was something to win by it."""
     if challenge.status is not None or not push.is_open(paired.state, challenge.id, now):
         return None
-    event = make_event(
+    event = factor_event(
         ports,
         paired.caller,
         now,
         "push:response_refused",
+        paired.user,
+        paired.factor,
         outcome="failure",
-        user=paired.user,
         application_id=challenge.data["application"],
         authentication_id=challenge.authentication_id or None,
-        factor_id=paired.factor.id,
-        factor_kind=paired.factor.kind.value,
         reason=reason,
         personal={"ip": peer},
     )

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from nightlatch.app.context import Ports
-from nightlatch.app.events import make_event
+from nightlatch.app.events import factor_event
 from nightlatch.app.kernel import Decided, transact
 from nightlatch.app.push.caller import Paired, Phone, paired_phone
 from nightlatch.app.push.enroll import with_state
@@ -39,16 +39,16 @@ async def set_subscription(ports: Ports, phone: Phone, request: NewSubscription)
         paired = paired_phone(ports, snapshot, phone.factor_id, now)
         if open_push_secret(ports, paired.factor).subscriptions == subscriptions:
             return None, None
-        event = make_event(
+        event = factor_event(
             ports,
             paired.caller,
             now,
             "push:subscription_changed",
+            paired.user,
+            paired.factor,
             outcome="info",
-            user=paired.user,
-            factor_id=paired.factor.id,
-            factor_kind=paired.factor.kind.value,
             data={"transports": list(ways_of(subscriptions))},
+            personal={},
         )
         rung = subscribed(ports, paired, subscriptions)
         return Change(root=paired.user.id, expected=snapshot.version, puts=(rung,), events=(event,)), None
