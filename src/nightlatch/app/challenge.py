@@ -127,7 +127,7 @@ async def _texted(
         context=context,
         purpose="sign_in",
         name=application.application.name if application else ports.site.organization,
-        application=application.application if application else None,
+        application_id=application.application.id if application else None,
         before=before,
         sends=sum(challenge.sends for challenge in snapshot.challenges if challenge.kind is FactorKind.SMS),
         life=min(CODE_LIFE, a.expires_at - now),

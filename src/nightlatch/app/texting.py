@@ -11,6 +11,7 @@ import msgspec
 
 from nightlatch.app.context import Ports
 from nightlatch.app.deliver.messages import queue
+from nightlatch.app.factors.rules import PENDING_LIFE
 from nightlatch.app.factors.secrets import open_secret
 from nightlatch.app.turns import take_turn
 from nightlatch.domain.crypto.codes import ENTROPY_BYTES, numeric_code
@@ -19,7 +20,6 @@ from nightlatch.domain.factors import sms
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.sms import Number, SentCode
 from nightlatch.domain.records import (
-    Application,
     Challenge,
     Channel,
     Factor,
@@ -44,22 +44,29 @@ _NUMBER = "number"
 
 @dataclass(slots=True)
 class Permission:
-    """Leave to send one text, asked for at most once however often its request is decided again."""
+    """Leave to send one text, asked for at most once however often its request is decided again.
 
+    ``sends``: of a number that is set up, the texts that it had with this one.
+    """
+
+    sends: int = 0
     _given: SendRequest | None = field(default=None)
 
-    async def ask(self, ports: Ports, version: int, request: SendRequest) -> None:
+    async def ask(self, ports: Ports, version: int, request: SendRequest, *, setting_up: bool = False) -> None:
         """Return if the text may be sent. Raises what ``Texting.permit`` does.
 
         Of a crowd that decides on one version of a user only one can be stored, so only one may take of the budgets;
-        the others hear ``Throttled``.
+        the others hear ``Throttled``. A number that is set up waits between two texts also when it is begun anew.
         """
         if self._given == request:
             return
         turn = f"text:{request.user_id}:{version}"
         await take_turn(ports, turn)
         try:
-            await ports.texting.permit(request)
+            if setting_up:
+                self.sends = await _permit_set_up(ports, request)
+            else:
+                await ports.texting.permit(request)
         except Refusal:
             await ports.ephemeral.take(turn)
             raise
@@ -76,7 +83,7 @@ class Occasion:
     context: tuple[str, ...]
     purpose: Purpose
     name: str
-    application: Application | None
+    application_id: str | None
     before: SentCode | None
     sends: int
     life: int
@@ -101,19 +108,18 @@ async def text_code(
     _require_due(on, now)
     number = number_of(ports, factor)
     trusted = _is_trusted(user, factor, number, now)
-    application_id = on.application.id if on.application else None
     request = SendRequest(
         user_id=user.id,
         number=number.e164,
         prefix=number.prefix,
         country=number.country,
-        application_id=application_id,
+        application_id=on.application_id,
         trusted=trusted,
     )
-    await permission.ask(ports, snapshot.version, request)
+    await permission.ask(ports, snapshot.version, request, setting_up=on.purpose == "set_up")
     code = numeric_code(ports.entropy.bytes(ENTROPY_BYTES), sms.DIGITS)
     message = _message(ports, user, number, code, on, now)
-    sends = on.sends + 1
+    sends = permission.sends or on.sends + 1
     sent = SentCode(
         mac=sms.mac_of(code_key(ports), code, on.context),
         expires_at=now + on.life,
@@ -123,7 +129,7 @@ async def text_code(
         about=on.about,
         sent_at=now,
         trusted=trusted,
-        application_id=application_id,
+        application_id=on.application_id,
     )
     return Texted(sent, (message, _send(ports, user.id, number, sent)))
 
@@ -212,15 +218,46 @@ def _wrong(challenge: Challenge) -> Challenge:
     return msgspec.structs.replace(challenge, wrong_answers=challenge.wrong_answers + 1)
 
 
+async def _permit_set_up(ports: Ports, request: SendRequest) -> int:
+    """Which text this is for a number that somebody sets up, however often they begin anew.
+
+    Kept apart from what is begun, which can be dropped; and for nobody as for somebody (H6). Raises ``Throttled`` before
+    its time, ``Conflict`` after five, and what ``Texting.permit`` does.
+    """
+    place = f"{request.user_id}:{ports.sealer.digest('sms-number', request.number.encode()).hex()}"
+    count, wait = f"texts:{place}", f"texts-wait:{place}"
+    sends = 1 + await ports.ephemeral.increment(count, by=0, ttl=PENDING_LIFE)
+    if sends > sms.MOST_SENDS:
+        raise too_many()
+    if not await ports.ephemeral.add_if_absent(wait, b"", ttl=sms.resend_wait(sends)):
+        raise _sent_just_now(sms.resend_wait(sends - 1))
+    try:
+        await ports.texting.permit(request)
+    except Refusal:
+        await ports.ephemeral.take(wait)
+        raise
+    await ports.ephemeral.increment(count, ttl=PENDING_LIFE)
+    return sends
+
+
+def too_many() -> Conflict:
+    """After the last text that is sent for one thing."""
+    return Conflict(
+        f"{sms.MOST_SENDS} texts were sent for this. Use another way, or start again.", code="too_many_texts"
+    )
+
+
 def _require_due(on: Occasion, now: int) -> None:
     if on.sends >= sms.MOST_SENDS:
-        raise Conflict(
-            f"{sms.MOST_SENDS} texts were sent for this. Use another way, or start again.", code="too_many_texts"
-        )
+        raise too_many()
     due = on.before.resend_after if on.before else 0
     # A wait that seems longer than any was set before the clock was set back.
     if now < due <= now + sms.resend_wait(on.sends):
-        raise Throttled("A text was sent just now. Wait for it.", retry_after=whole_seconds(due - now))
+        raise _sent_just_now(due - now)
+
+
+def _sent_just_now(wait: int) -> Throttled:
+    return Throttled("A text was sent just now. Wait for it.", retry_after=whole_seconds(wait))
 
 
 def _is_trusted(user: User, factor: Factor, number: Number, now: int) -> bool:
@@ -233,8 +270,8 @@ def _is_trusted(user: User, factor: Factor, number: Number, now: int) -> bool:
 def _message(ports: Ports, user: User, number: Number, code: str, on: Occasion, now: int) -> OutboxMessage:
     text = code_text(code, app=on.name, locale=user.locale, public_url=ports.site.public_url, purpose=on.purpose)
     route = {"country": number.country, "prefix": number.prefix}
-    if on.application is not None:
-        route["application"] = on.application.id
+    if on.application_id is not None:
+        route["application"] = on.application_id
     return queue(
         ports,
         now,

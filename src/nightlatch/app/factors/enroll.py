@@ -65,7 +65,18 @@ async def enroll_factor(ports: Ports, caller: Caller, ref: str, new: NewFactor) 
         except StepUpRequired as refusal:
             return refused(ports, caller, user, snapshot, now, "factor:enrolled"), refusal
         if wanted.number is not None:
-            return await begin_number(ports, caller, snapshot, wanted.number, wanted.label, leave, permission, now)
+            application_id = caller.application.id if caller.application else None
+            return await begin_number(
+                ports,
+                caller,
+                snapshot,
+                wanted.number,
+                wanted.label,
+                leave,
+                permission,
+                now,
+                application_id=application_id,
+            )
         return await begin_factor(ports, caller, snapshot, wanted, leave, now)
 
     return await settle(ports.store, approval_key(ref, new.approval), decide)

@@ -46,15 +46,18 @@ async def begin_number(
     leave: Leave,
     permission: Permission,
     now: int,
+    *,
+    application_id: str | None,
 ) -> tuple[Change, EnrolledFactor]:
-    """The change that begins a number and sends its first code. ``leave`` says on whose word.
+    """The change that begins a number and sends its first code. ``leave`` says on whose word, ``application_id`` whose
+    cap the text counts against.
 
     Raises ``Invalid``, ``Conflict``, ``StepUpRequired``, and what ``Texting.permit`` does.
     """
     user = await require_may_begin(ports, snapshot, FactorKind.SMS, leave, now)
     _require_new(ports, snapshot, number)
     factor = _pending(ports, user, number, label, leave, now)
-    texted = await _texted(ports, caller, snapshot, user, factor, permission, now)
+    texted = await _texted(ports, application_id, snapshot, user, factor, permission, now)
     factor = _keeping(factor, texted.sent)
     state = FactorState(factor_id=factor.id, user_id=user.id)
     change = Change(
@@ -75,15 +78,24 @@ async def send_again(ports: Ports, caller: Caller, ref: str, factor_id: str) -> 
     ``Texting.permit`` does.
     """
     permission = Permission()
+    application_id = caller.application.id if caller.application else None
 
     async def decide(snapshot: Snapshot) -> Decided[CodeSent]:
-        return await text_again(ports, caller, snapshot, factor_id, permission, ports.clock.now())
+        now = ports.clock.now()
+        return await text_again(ports, caller, snapshot, factor_id, permission, now, application_id=application_id)
 
     return await transact(ports.store, user_key(ref), decide)
 
 
 async def text_again(
-    ports: Ports, caller: Caller, snapshot: Snapshot, factor_id: str, permission: Permission, now: int
+    ports: Ports,
+    caller: Caller,
+    snapshot: Snapshot,
+    factor_id: str,
+    permission: Permission,
+    now: int,
+    *,
+    application_id: str | None,
 ) -> tuple[Change, CodeSent]:
     """The change that sends a pending number its next code."""
     user = active(snapshot)
@@ -92,7 +104,7 @@ async def text_again(
         raise Conflict("Only a number that is not active yet waits for a code.", code="not_texted")
     if not alive(factor, now):
         raise Conflict("The time to activate this factor is over. Begin a new one.", code="enrollment_expired")
-    texted = await _texted(ports, caller, snapshot, user, factor, permission, now)
+    texted = await _texted(ports, application_id, snapshot, user, factor, permission, now)
     kept = _keeping(factor, texted.sent)
     event = _event(ports, caller, user, kept, now, "factor:code_sent", {"sends": texted.sent.sends})
     change = Change(root=user.id, expected=snapshot.version, puts=(kept,), new=texted.new, events=(event,))
@@ -136,7 +148,13 @@ def turned_on(ports: Ports, user: User, factor: Factor, now: int) -> tuple[Facto
 
 
 async def _texted(
-    ports: Ports, caller: Caller, snapshot: Snapshot, user: User, factor: Factor, permission: Permission, now: int
+    ports: Ports,
+    application_id: str | None,
+    snapshot: Snapshot,
+    user: User,
+    factor: Factor,
+    permission: Permission,
+    now: int,
 ) -> Texted:
     before, _ = sent_code(snapshot, factor)
     occasion = Occasion(
@@ -144,7 +162,7 @@ async def _texted(
         context=enrollment_context(factor),
         purpose="set_up",
         name=ports.site.organization,
-        application=caller.application,
+        application_id=application_id,
         before=before,
         sends=before.sends if before else 0,
         life=min(CODE_LIFE, (factor.expires_at or now) - now),

@@ -71,7 +71,17 @@ async def begin_text_number(ports: Ports, token: str | None, text: str) -> None:
     async def decide(room: Room) -> Decided[None]:
         now = ports.clock.now()
         leave = room.leave(now)
-        change, enrolled = await begin_number(ports, room.caller, room.snapshot, wanted, None, leave, permission, now)
+        change, enrolled = await begin_number(
+            ports,
+            room.caller,
+            room.snapshot,
+            wanted,
+            None,
+            leave,
+            permission,
+            now,
+            application_id=room.ticket.application_id,
+        )
         return _with(change, room, enrolled.id), None
 
     await move(ports, token, decide)
@@ -86,7 +96,9 @@ async def number_again(ports: Ports, token: str | None) -> None:
         factor = begun_factor(room, now)
         if factor is None:
             raise Conflict("Nothing is being set up.", code="not_begun")
-        change, _ = await text_again(ports, room.caller, room.snapshot, factor.id, permission, now)
+        change, _ = await text_again(
+            ports, room.caller, room.snapshot, factor.id, permission, now, application_id=room.ticket.application_id
+        )
         return change, None
 
     await move(ports, token, decide)
@@ -104,13 +116,12 @@ async def _proof(ports: Ports, room: Room, factor: Factor, permission: Permissio
     kept = room.ticket.data.get(TEXTS, {})
     before, context = sent_code(room.snapshot, factor)
     application_id = room.ticket.application_id
-    known = await ports.catalog.application(application_id) if application_id else None
     occasion = Occasion(
         about=factor.id,
         context=context,
         purpose="sign_in",
         name=ports.site.organization,
-        application=known.application if known else None,
+        application_id=application_id,
         before=before,
         sends=sum(sent.sends for sent in map(SentCode.of_data, kept.values()) if sent is not None),
         life=min(CODE_LIFE, room.ticket.expires_at - now),

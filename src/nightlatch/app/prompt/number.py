@@ -6,18 +6,20 @@ Who has no account is led through the same screens; nothing is sent to anybody f
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import msgspec
 
 from nightlatch.app.context import Ports
 from nightlatch.app.factors.rules import require_no_confirmation, with_states
 from nightlatch.app.factors.sms import begin_number, enrolling_code, text_again
+from nightlatch.app.kept import keep, kept
 from nightlatch.app.kernel import Decided
 from nightlatch.app.prompt.session import BEGUN, DECOY, DECOY_PHONE, NUMBER, Seat, Visit, move, take_seat
 from nightlatch.app.prompt.setup import begun, require_setup
 from nightlatch.app.step_up import Leave
 from nightlatch.app.text_view import TextView, view_text
-from nightlatch.app.texting import Permission
+from nightlatch.app.texting import Permission, too_many
 from nightlatch.domain.errors import Conflict, Invalid, Throttled
 from nightlatch.domain.factors import sms
 from nightlatch.domain.factors.base import FactorKind
@@ -31,12 +33,13 @@ from nightlatch.ports.texting import SendRequest
 
 
 class Unsent(msgspec.Struct, frozen=True, kw_only=True):
-    """The text that nobody gets, in the notes of a stranger's session."""
+    """The text that nobody gets, in the notes of a stranger's session. ``asked``: the question before it, sealed."""
 
     hint: str
-    sends: int
-    sent_at: int
-    resend_after: int
+    asked: str
+    sends: int = 0
+    sent_at: int = 0
+    resend_after: int = 0
 
 
 def may_text(seat: Seat) -> bool:
@@ -65,7 +68,15 @@ async def begin_prompt_number(ports: Ports, visit: Visit, text: str) -> None:
         if seat.snapshot.user is None:
             return await _unsent(ports, seat, wanted, permission, now), None
         change, enrolled = await begin_number(
-            ports, seat.caller, seat.snapshot, wanted, None, Leave(approved=False), permission, now
+            ports,
+            seat.caller,
+            seat.snapshot,
+            wanted,
+            None,
+            Leave(approved=False),
+            permission,
+            now,
+            application_id=seat.authentication.application_id,
         )
         dropped = [record for record in with_states(seat.snapshot, _begun(seat)) if record not in change.deletes]
         note = seat.note(**{BEGUN: enrolled.id})
@@ -85,8 +96,11 @@ async def prompt_number_again(ports: Ports, visit: Visit) -> None:
         if factor_id is None:
             raise Conflict("Nothing is being set up.", code="not_begun")
         if seat.snapshot.user is None:
-            return _unsent_again(seat, now), None
-        change, _ = await text_again(ports, seat.caller, seat.snapshot, factor_id, permission, now)
+            return await _unsent_again(ports, seat, permission, now), None
+        application_id = seat.authentication.application_id
+        change, _ = await text_again(
+            ports, seat.caller, seat.snapshot, factor_id, permission, now, application_id=application_id
+        )
         return change, None
 
     await move(ports, visit, decide)
@@ -122,25 +136,34 @@ async def _unsent(ports: Ports, seat: Seat, number: Number, permission: Permissi
         number=number.e164,
         prefix=number.prefix,
         country=number.country,
-        application_id=None,
+        application_id=seat.authentication.application_id,
         trusted=False,
     )
-    await permission.ask(ports, seat.snapshot.version, request)
-    unsent = Unsent(hint=number.hint, sends=1, sent_at=now, resend_after=now + sms.resend_wait(1))
-    named = {BEGUN: ports.new_id(FACTOR, now), NUMBER: msgspec.to_builtins(unsent), DECOY: None, DECOY_PHONE: None}
+    await permission.ask(ports, seat.snapshot.version, request, setting_up=True)
+    asked = keep(ports, seat.authentication.user_id, NUMBER, msgspec.json.encode(request))
+    note = _noted(Unsent(hint=number.hint, asked=asked), permission, now)
+    named = {BEGUN: ports.new_id(FACTOR, now), NUMBER: note, DECOY: None, DECOY_PHONE: None}
     return Change(root=seat.authentication.root, expected=seat.snapshot.version, puts=(seat.note(**named),))
 
 
-def _unsent_again(seat: Seat, now: int) -> Change:
+async def _unsent_again(ports: Ports, seat: Seat, permission: Permission, now: int) -> Change:
     before = _unsent_of(seat)
     if before.sends >= MOST_SENDS:
-        raise Conflict("Five texts were sent for this.", code="too_many_texts")
+        raise too_many()
     if now < before.resend_after:
         raise Throttled(retry_after=whole_seconds(before.resend_after - now))
-    sends = before.sends + 1
-    unsent = msgspec.structs.replace(before, sends=sends, sent_at=now, resend_after=now + sms.resend_wait(sends))
-    note = seat.note(**{NUMBER: msgspec.to_builtins(unsent)})
+    asked = kept(ports, seat.authentication.user_id, NUMBER, before.asked)
+    request = msgspec.json.decode(asked, type=SendRequest)
+    await permission.ask(ports, seat.snapshot.version, request, setting_up=True)
+    note = seat.note(**{NUMBER: _noted(before, permission, now)})
     return Change(root=seat.authentication.root, expected=seat.snapshot.version, puts=(note,))
+
+
+def _noted(unsent: Unsent, permission: Permission, now: int) -> dict[str, Any]:
+    sends = permission.sends
+    told = msgspec.structs.replace(unsent, sends=sends, sent_at=now, resend_after=now + sms.resend_wait(sends))
+    noted: dict[str, Any] = msgspec.to_builtins(told)
+    return noted
 
 
 def _unsent_of(seat: Seat) -> Unsent:

@@ -15,6 +15,9 @@ from nightlatch.web.pages.shared.texts import NOT_TEXTED, news_of, number_words,
 
 routes = PageRoutes()
 
+STAYING = ("sms_vetoed", "too_many_pending_factors", "too_many_texts")
+"""What is said at the field; other conflicts mean that the sign-in stands elsewhere by now."""
+
 
 @routes.get("/prompt/{authentication}/number")
 async def number(request: PageRequest) -> Page:
@@ -41,7 +44,7 @@ async def begin(request: PageRequest) -> Page:
     except NOT_TEXTED as refusal:
         if refusal.code == "confirmation_required":
             raise
-        if isinstance(refusal, Conflict) and refusal.code not in ("sms_vetoed", "too_many_pending_factors"):
+        if isinstance(refusal, Conflict) and refusal.code not in STAYING:
             # Decided meanwhile, in another tab or by time: the prompt shows how.
             return go(base_of(visit))
         return go(f"{field}?said={refused_text(refusal)}")
