@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from nightlatch.adapters.letters import JinjaMailRenderer
+from nightlatch.adapters.sql.ephemeral import SqlEphemeral
 from nightlatch.app.policy.apply import apply_policy
+from nightlatch.app.users.reference import user_key
+from nightlatch.domain.brand import Brand
+from nightlatch.domain.records import Address, Channel
+from nightlatch.domain.time import SECOND
+from nightlatch.ports.store import Change, Outcome
 from tests.support.api import CONTEXT, Api, Application, open_api
 from tests.support.ports import OPERATOR, World
 from tests.support.work import Work
@@ -50,7 +59,36 @@ NOBODY, PLAIN, PHONE, DISABLED, BARE, DELETED = "nobody", "plain", "phone", "dis
 @pytest.fixture
 async def people(watched: tuple[World, Work]) -> AsyncIterator[People]:
     """Nobody, somebody without factors, with, disabled (with and without), and deleted."""
+    async with made_people(*watched) as made:
+        yield made
+
+
+@pytest.fixture
+async def mailed(watched: tuple[World, Work]) -> AsyncIterator[People]:
+    """The same with a mail server, and each of them with a verified address."""
     world, work = watched
+    kept_by_all = SqlEphemeral(world.database, world.clock)
+    world.ports = replace(world.ports, mailing=JinjaMailRenderer(Brand(name="Meridian")), ephemeral=kept_by_all)
+    async with made_people(world, work) as made:
+        for name in (PLAIN, PHONE, DISABLED, BARE):
+            await verify_address(world, name)
+        yield made
+        await kept_by_all.close()
+
+
+async def verify_address(world: World, name: str) -> None:
+    """As its owner does."""
+    snapshot = await world.ports.store.load(user_key(name))
+    assert snapshot.user is not None
+    address = Address(f"{name}@home.example", world.clock.now())
+    user = msgspec.structs.replace(snapshot.user, emails=(address,))
+    change = Change(root=user.id, expected=snapshot.version, puts=(user,))
+    assert await world.ports.store.commit(change) is Outcome.APPLIED
+
+
+@asynccontextmanager
+async def made_people(world: World, work: Work) -> AsyncIterator[People]:
+    """One of each standing."""
     await apply_policy(world.ports, OPERATOR, NO_GRACE, 0)
     async with open_api(world) as api:
         bank = await api.application(return_urls=[BACK])
@@ -141,6 +179,19 @@ async def test_nobody_is_answered_as_somebody_without_factors(people: People) ->
         work = {who: done for who, (_, done) in answers.items()}
         assert len(set(work.values())) == 1, (name, work)
         assert work[NOBODY][1] == (1 if name.startswith("backup") else 0), name
+
+
+@pytest.mark.requirement("H6")
+async def test_a_mail_that_is_due_to_somebody_costs_nobody_nothing(mailed: People) -> None:
+    """Who has no factor, or may not sign in, is answered with the work of nobody; who has one is told of wrong codes."""
+    for name, call in (DECIDING | ANSWERING).items():
+        work = {who: (await mailed.ask(call, who))[1] for who in (NOBODY, PLAIN, DISABLED, BARE, DELETED, NOBODY)}
+        alike = {done for who, done in work.items() if who in (NOBODY, PLAIN, DELETED) or name in DECIDING}
+        assert len(alike) == 1, (name, work)
+    waiting = await mailed.api.world.ports.outbox.claim(Channel.MAIL, limit=9, lease=SECOND)
+    assert waiting == []
+    await mailed.ask(verified(**CODE), PHONE)
+    assert len(await mailed.api.world.ports.outbox.claim(Channel.MAIL, limit=9, lease=SECOND)) == 1
 
 
 @pytest.mark.requirement("H6")

@@ -41,7 +41,8 @@ class Judged:
     """``states`` and ``records`` are to be stored; ``evidence`` is there exactly when ``rejection`` is not.
 
     ``counted``: the answer was compared and was wrong, so that it counts against the
-    authentication too; a throttled or impossible one does not. ``unreadable``: the factor's secret
+    authentication too; a throttled or impossible one does not. ``answerable``: some other code would have been right,
+    as there is a factor that may answer. ``unreadable``: the factor's secret
     does not open, so that it proves nothing any more. ``unlocked``: phones that may be asked again, since
     their owner proved another factor; to be stored as well.
     """
@@ -54,6 +55,7 @@ class Judged:
     records: tuple[Record, ...] = ()
     unlocked: tuple[Factor, ...] = ()
     counted: bool = False
+    answerable: bool = True
     backup_codes_left: int | None = None
     unreadable: bool = False
 
@@ -85,7 +87,7 @@ async def judge(
         guessed = factor_id is None and backup_codes.looks_like(code)
         if guessed:
             await ports.hasher.dummy()
-        return Judged(rejection="no_such_factor", counted=guessed)
+        return Judged(rejection="no_such_factor", counted=guessed, answerable=bool(factors))
     state = snapshot.states.get(factor.id) or FactorState(factor_id=factor.id, user_id=factor.user_id)
     try:
         check(state, lane, now)

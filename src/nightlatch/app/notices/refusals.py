@@ -18,8 +18,12 @@ from nightlatch.domain.time import HOUR
 async def sign_in_refused(
     ports: Ports, user: User | None, settled: Authentication, judged: Judged, now: int
 ) -> tuple[Record, ...]:
-    """The mails for one wrong answer; none where no password came before it, or within an hour of the last."""
-    if ports.mailing is None or user is None or not verified(user):
+    """The mails for one wrong answer; none where no password came before it, or within an hour of the last.
+
+    None either where no code could have been right: who has no factor must cost what nobody costs (H6), and is told
+    when one is set up.
+    """
+    if ports.mailing is None or user is None or not judged.answerable or not verified(user):
         return ()
     if not judged.counted or settled.status is AuthenticationStatus.APPROVED or settled.first_factor != "pwd":
         return ()
