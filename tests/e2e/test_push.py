@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, expect
 
+from nightlatch.app.authenticate import authenticate
+from nightlatch.app.challenge import open_challenge
+from nightlatch.app.factors.find import list_factors
+from nightlatch.app.messages import ContextIn, NewAuthentication, NewChallenge
+from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.time import SECOND
+from nightlatch.web.pages.demo.people import MAYA
 from tests.support.ports import World
 from tests.support.pushing import number_of, scan, set_up, sign_in
 from tests.support.screens import Screen, Served, screen, serving_demo
@@ -225,3 +232,37 @@ async def test_scripts_are_not_needed_where_somebody_signs_in(chromium: Browser,
         await phone.says("Shall this phone tell you?")
         await desk.press("I have entered it")
         await desk.says("Save your backup codes.")
+
+
+@pytest.mark.requirement("P4")
+async def test_the_phone_says_all_of_what_it_signs(desk: Screen, phone: Screen, served: Served) -> None:
+    """Whatever the application calls it, and however deep its details lie."""
+    await set_up(desk, phone)
+    ports = served.world.ports
+    bank = await served.world.application("bank of details")
+    (way,) = [f for f in (await list_factors(ports, bank, MAYA.username)).data if f.kind is FactorKind.PUSH]
+
+    async def ask_for(action: str, details: dict[str, Any] | None = None) -> None:
+        context = ContextIn(ip="192.0.2.7", user_agent="Mozilla/5.0")
+        new = NewAuthentication(user=MAYA.username, action=action, action_details=details, context=context)
+        await open_challenge(ports, bank, (await authenticate(ports, bank, new)).id, NewChallenge(factor=way.id))
+
+    details = {"amount": 5, "to": {"iban": "DE02", "limits": [10, {"per_day": True}]}, "note": None, "<b>": "<i>"}
+    await ask_for("pay_invoice", details)
+    await phone.says("bank of details asks you to confirm: pay invoice.")
+    rows = phone.page.locator("[data-details] > div")
+    assert [" = ".join(text.split("\n")) for text in await rows.all_inner_texts()] == [
+        "amount = 5",
+        "to / iban = DE02",
+        "to / limits / 1 = 10",
+        "to / limits / 2 / per day = true",
+        "note = nothing",
+        "<b> = <i>",
+    ]
+    await phone.looks_right("authenticator-question-details", waits=True)
+    await phone.press("No", exact=True)
+    await phone.press("I changed my mind")
+    await ask_for("manage_factors")
+    await phone.press("Done")
+    await phone.says("Changing how you sign in, for bank of details?")
+    assert await rows.count() == 0

@@ -28,6 +28,7 @@ from nightlatch.ports.store import Change, Outcome, UserKey
 from tests.integration.test_push_app_pages import BACK, hosted, returning, visiting
 from tests.support.api import CONTEXT as CONTEXT_API
 from tests.support.api import Api, open_api
+from tests.support.browsing import pages_with_maya, to_prompt
 from tests.support.phones import PushPhone
 from tests.support.ports import OPERATOR, SITE, World
 from tests.support.post import MAYA, Post, open_post
@@ -270,3 +271,20 @@ async def test_no_stored_answer_holds_a_number(api: Api) -> None:
     assert "number" not in again.json()
     challenge, number = await maya.asked(path)
     assert await maya.answer(challenge, "approve", number) == "approved"
+
+
+async def test_the_prompt_names_what_is_approved(world: World) -> None:
+    """Whoever follows somebody else's prompt reads that it is no sign-in."""
+    pages = await pages_with_maya(world)
+    await world.activated(pages.bank.caller, "maya")
+    said = {
+        "login": None,
+        "manage_factors": "You are about to let Meridian Bank change how you sign in.",
+        "pay_invoice": "You are about to confirm this to Meridian Bank: pay invoice.",
+    }
+    for action, words in said.items():
+        async with pages.browser() as browser:
+            await to_prompt(pages, browser, action=action)
+            assert "Enter your code." in browser.text
+            assert ("You are about to" in browser.text) is (words is not None)
+            assert words is None or words in browser.text

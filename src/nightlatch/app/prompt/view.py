@@ -68,7 +68,7 @@ class PromptView:
     stage: Stage
     authentication_id: str
     application: str
-    login: bool
+    action: str
     return_url: str
     now: int
     ways: tuple[Way, ...] = ()
@@ -94,7 +94,7 @@ async def view_prompt(ports: Ports, visit: Visit) -> PromptView:
         stage=_stage(seat, now),
         authentication_id=a.id,
         application=application.application.name,
-        login=a.action == "login",
+        action=a.action,
         return_url=a.return_url or "",
         now=now,
         ways=ways_of(seat, now),

@@ -24,7 +24,7 @@ from nightlatch.app.ways import Way
 from nightlatch.domain.errors import Conflict, NotFound
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.web.pages.prompt.session import bound, first_way, no_remembered_way, secret_of, unbound, visit_of
-from nightlatch.web.pages.prompt.words import days, days_left, over_words
+from nightlatch.web.pages.prompt.words import LOGIN, days, days_left, over_words, purpose_words
 from nightlatch.web.pages.shared.pages import Page, PageRequest, PageRoutes, codes_file, csrf_token, go
 from nightlatch.web.pages.shared.texts import text_notice
 from nightlatch.web.pages.shared.words import NOT_SAVED, refusal_words, shown
@@ -225,7 +225,7 @@ async def code_page(request: PageRequest, visit: Visit, view: PromptView, way: W
         return screen(request, visit, view, "prompt/paused.html", way=shown(way), until=way.paused_until)
     said = request.query.get("said")
     error = refusal_words(said, way.kind)
-    remember = days(view.remember_for) if view.remember_for and view.login else None
+    remember = days(view.remember_for) if view.remember_for and view.action == LOGIN else None
     if way.kind is FactorKind.PUSH:
         return await push_page(request, visit, view, way, remember)
     if way.kind is FactorKind.SMS:
@@ -257,7 +257,8 @@ def screen(request: PageRequest, visit: Visit, view: PromptView, name: str, **va
         base=base_of(visit),
         csrf=csrf_token(secret_of(visit)),
         app=view.application,
-        login=view.login,
+        login=view.action == LOGIN,
+        purpose=purpose_words(view),
         org=request.site.settings.brand.name,
         ways=[shown(way) for way in view.ways],
         other_ways=len(view.ways) > 1,

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from nightlatch.app.prompt.view import PromptView, Stage
+from nightlatch.domain.policy.compiled import MANAGE_FACTORS
 from nightlatch.domain.time import DAY
+
+LOGIN = "login"
+
+
+def purpose_words(view: PromptView) -> str | None:
+    """What the person approves by their answer, if it is more than to be signed in; it is not always they who began it."""
+    if view.stage is not Stage.CHALLENGE or view.action == LOGIN:
+        return None
+    if view.action == MANAGE_FACTORS:
+        return f"You are about to let {view.application} change how you sign in."
+    return f"You are about to confirm this to {view.application}: {view.action.replace('_', ' ')}."
 
 
 def over_words(view: PromptView) -> tuple[str, str]:

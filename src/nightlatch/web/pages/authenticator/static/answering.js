@@ -6,15 +6,17 @@ import { Refused, answer } from "./server.js";
 import { Unrecognized, unlock } from "./unlocking.js";
 
 const JUST_NOW = 45;
+const KINDS = { login: "login", portal: "own-page", manage_factors: "ways" };
 
 // Show what is asked. ``flow.home`` leads back to the list.
 export function question(flow, account, asked) {
   const application = asked.application?.name ?? account.organization;
-  const kind = { login: "login", portal: "own-page" }[asked.action] ?? "action";
+  const kind = Object.hasOwn(KINDS, asked.action) ? KINDS[asked.action] : "action";
   const slots = {
     application,
     person: account.user.name,
     organization: account.organization,
+    named: plain(asked.action),
     [kind]: true,
     circumstances: circumstancesOf(asked),
   };
@@ -74,19 +76,32 @@ function screenOf(status, decision) {
 // What is to be confirmed, as the application wrote it: names and values, shown as text and nothing else.
 function details(told) {
   const box = document.querySelector("[data-details]");
-  const pairs = Object.entries(told ?? {}).filter(([, value]) => ["string", "number", "boolean"].includes(typeof value));
-  box.hidden = !pairs.length;
+  const rows = lines(told ?? {});
+  box.hidden = !rows.length;
   box.replaceChildren(
-    ...pairs.map(([name, value]) => {
+    ...rows.map(([names, value]) => {
       const row = document.createElement("div");
       const term = document.createElement("dt");
       const text = document.createElement("dd");
-      term.textContent = name.replaceAll("_", " ");
-      text.textContent = String(value);
+      term.textContent = names.map(plain).join(" / ");
+      text.textContent = value;
       row.append(term, text);
       return row;
     }),
   );
+}
+
+// What is signed is all of it, so all of it is shown: what lies deeper on lines of its own, under the names on the way.
+function lines(told, names = []) {
+  if (told === null || typeof told !== "object") return [[names, told === null ? "nothing" : String(told)]];
+  const entries = Array.isArray(told) ? told.map((value, at) => [String(at + 1), value]) : Object.entries(told);
+  if (!entries.length && names.length) return [[names, "nothing"]];
+  return entries.flatMap(([name, value]) => lines(value, [...names, name]));
+}
+
+// A name of the application's as people read it: "pay_invoice" is "pay invoice".
+function plain(name) {
+  return name.replaceAll("_", " ");
 }
 
 function circumstancesOf(asked) {
