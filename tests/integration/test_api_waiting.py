@@ -13,6 +13,10 @@ import httpx
 import pytest
 
 from nightlatch.adapters.system import SystemClock
+from nightlatch.app.context import Ports
+from nightlatch.app.waiters import MOST_OF_ONE, Waiters
+from nightlatch.app.waiting import look_until
+from nightlatch.domain.time import SECOND
 from nightlatch.web.app import build
 from tests.support.api import CONTEXT, SETTINGS, Api, ApiPhone, Application, open_api, serving
 from tests.support.ports import World
@@ -93,6 +97,69 @@ async def test_waiters_are_told_pending_when_the_server_stops(api: Api, heard: l
         assert time.monotonic() - began < 3
         assert (told.status_code, told.json()["status"]) == (200, "pending")
     assert heard == [signal.SIGTERM]
+
+
+async def waits(*tasks: asyncio.Task[httpx.Response], ports: Ports, count: int) -> list[httpx.Response]:
+    """What those were told that did not wait, once so many do."""
+    async with asyncio.timeout(20):
+        await asyncio.sleep(0)
+        while ports.waiters.count != count or sum(not task.done() for task in tasks) != count:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # a request tells nobody that it waits
+    return [task.result() for task in tasks if task.done()]
+
+
+async def test_of_many_who_wait_for_one_sign_in_four_do(api: Api) -> None:
+    """The others hear at once how it stands; another sign-in's waiters are not among them; then there is room again."""
+    bank, phone, path = await prepared(api)
+    begun = await bank("POST", "/v1/authentications", {"user": "maya", "context": CONTEXT})
+    other = f"/v1/authentications/{begun.json()['id']}"
+    async with serving(api.app) as (url, _), httpx.AsyncClient(base_url=url, timeout=40) as http:
+        over_http = Application(bank.id, bank.key, http)
+        tasks = [asyncio.create_task(over_http("GET", f"{path}?wait=30")) for _ in range(3 * MOST_OF_ONE)]
+        told = await waits(*tasks, ports=api.world.ports, count=MOST_OF_ONE)
+        assert {(answer.status_code, answer.json()["status"]) for answer in told} == {(200, "pending")}
+        also = asyncio.create_task(over_http("GET", f"{other}?wait=30"))
+        await waits(*tasks, also, ports=api.world.ports, count=MOST_OF_ONE + 1)
+        await over_http("POST", f"{path}/verifications", {"code": phone.code()})
+        await over_http("POST", f"{other}/cancellation")
+        ended = [answer.json()["status"] for answer in await asyncio.gather(*tasks, also)]
+        assert sorted(ended[:-1]) == ["approved"] * MOST_OF_ONE + ["pending"] * 2 * MOST_OF_ONE
+        assert ended[-1] != "pending"
+    assert api.world.ports.waiters.count == 0
+
+
+async def test_a_thousand_wait_for_a_thousand_sign_ins(world: World) -> None:
+    """In one process, and each is woken by its own."""
+    ports, found = world.ports, set[int]()
+
+    async def one(number: int) -> int:
+        async def look() -> int | None:
+            return number if number in found else None
+
+        seen = await look_until(
+            ports, f"authentication:{number}", look, lambda said: said is not None, wait=30 * SECOND
+        )
+        assert seen is not None
+        return seen
+
+    tasks = [asyncio.create_task(one(number)) for number in range(1000)]
+    while ports.waiters.count < 1000:  # noqa: ASYNC110
+        await asyncio.sleep(0)  # they tell nobody that they wait
+    for number in range(1000):
+        found.add(number)
+        await ports.wakeups.notify(f"authentication:{number}")
+    assert await asyncio.gather(*tasks) == list(range(1000))
+
+
+async def test_a_process_that_is_full_says_so(api: Api) -> None:
+    """And reads as ever for who does not wait."""
+    full = replace(api.world.ports, waiters=Waiters(most=0))
+    async with open_api(replace(api.world, ports=full)) as opened:
+        bank, _, path = await prepared(opened)
+        told = await bank("GET", f"{path}?wait=25")
+        assert (told.status_code, told.json()["code"]) == (429, "throttled")
+        assert int(told.headers["retry-after"]) > 0
+        assert (await bank("GET", path)).json()["status"] == "pending"
 
 
 @pytest.mark.requirement("T4")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from nightlatch.app.waiters import Waiters
 from nightlatch.domain.ids import ENTROPY_BYTES, new_id
 from nightlatch.domain.policy.compiled import CompiledPolicy
 from nightlatch.domain.records import Application
@@ -63,6 +64,7 @@ class Ports:
     prices: Prices | None = None
     mailing: MailRenderer | None = None
     """Without one there is no mail server, and no mail is queued."""
+    waiters: Waiters = field(default_factory=Waiters)
 
     def new_id(self, prefix: str, now: int) -> str:
         """A fresh id of this type."""

@@ -20,9 +20,18 @@ So each has one of these turns; those of one turn share statements, which they w
 
 
 async def look_until(
-    ports: Ports, key: str, look: Callable[[], Awaitable[T]], done: Callable[[T], bool], *, wait: int
+    ports: Ports, key: str, look: Callable[[], Awaitable[T]], done: Callable[[T], bool], *, wait: int, by: str = "api"
 ) -> T:
-    """What ``look`` found when it was ``done``, or after ``wait`` µs. ``key`` is what a wake-up is sent to."""
+    """What ``look`` found when it was ``done``, or after ``wait`` µs. ``key`` is what a wake-up is sent to.
+
+    Of one key some wait for each that asks, ``by`` which they are told apart; to more it tells how it stands at once.
+    Raises ``Throttled`` where too many wait in this process.
+    """
+    with ports.waiters.place(f"{by}:{key}") as placed:
+        return await (_awaited(ports, key, look, done, wait) if placed else look())
+
+
+async def _awaited(ports: Ports, key: str, look: Callable[[], Awaitable[T]], done: Callable[[T], bool], wait: int) -> T:
     ends = ports.clock.now() + wait
     async with ports.wakeups.subscribe(key) as changed:
         while True:

@@ -65,7 +65,10 @@ async def create_authentication(call: Call, body: NewAuthentication) -> Authenti
 
 @endpoints.get(AUTHENTICATION, scope="authenticate")
 async def get_authentication(call: Call, authentication: str, query: WaitQuery) -> AuthenticationAnswer:
-    """Read an authentication, or wait until it is decided."""
+    """Read an authentication, or wait until it is decided.
+
+    Of one authentication four requests wait at a time; more are answered at once, as it stands.
+    """
     if query.wait > 0:
         waiting = read_authentication(
             call.ports, call.caller, authentication, wait=query.wait * SECOND, take=not call.only_looking

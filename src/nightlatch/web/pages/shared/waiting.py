@@ -24,6 +24,6 @@ async def news(request: PageRequest, key: str, look: Look, known: str) -> Page:
     state = await look()
     if state == known and not request.only_looking:
         closing: Closing = request.scope["litestar_app"].state.closing
-        changed = look_until(request.ports, key, look, lambda state: state != known, wait=LONGEST)
+        changed = look_until(request.ports, key, look, lambda state: state != known, wait=LONGEST, by="page")
         state = await closing.attend(changed, request.receive) or state
     return Page(body=msgspec.json.encode({"state": state}), media_type="application/json")

@@ -2,6 +2,7 @@
 
 const box = document.querySelector("[data-news]");
 const LONGEST_PAUSE = 10_000;
+const SOON = 2_000;
 
 // A form that is meant for this news is sent; else the page shows how things stand now.
 function goOn(state) {
@@ -13,16 +14,19 @@ function goOn(state) {
 async function wait() {
   let pause = 500;
   while (box.isConnected && !box.hidden) {
+    const asked = performance.now();
     try {
       const answer = await fetch(box.dataset.news, { headers: { accept: "application/json" }, cache: "no-store" });
       if (answer.status === 404) return location.replace(location.href);
       const { state } = await answer.json();
       if (state !== box.dataset.known) return goOn(state);
-      pause = 500;
     } catch {
-      await new Promise((wake) => setTimeout(wake, pause));
-      pause = Math.min(pause * 2, LONGEST_PAUSE);
+      // Asked again below.
     }
+    // No news at once: the server is gone, or enough others wait for the same, such as further tabs.
+    const soon = performance.now() - asked < SOON;
+    if (soon) await new Promise((wake) => setTimeout(wake, pause));
+    pause = soon ? Math.min(pause * 2, LONGEST_PAUSE) : 500;
   }
 }
 
