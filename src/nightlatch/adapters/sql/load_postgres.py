@@ -38,8 +38,9 @@ _ROOT_OF_ATTEMPT = """\
     ELSE (SELECT user_id FROM factors WHERE id = g.factor)
 """
 # One row per factor of the user (or one without); everything else repeats in them and is read from the first.
-# OFFSET 0 keeps the subqueries apart, so that each key is looked up: joined freely, PostgreSQL reads whole tables for
-# every batch as long as they are small or it has no statistics on them. It also leaves little to plan.
+# OFFSET 0 keeps the subqueries apart, so that each key is looked up, and by the one index that is always right: joined
+# freely, PostgreSQL reads whole tables for every batch as long as they are small or it has no statistics on them. It
+# also leaves little to plan.
 _USER = """
 FROM k
 LEFT JOIN LATERAL (SELECT * FROM roots WHERE roots.id = k.root OFFSET 0) AS roots ON true
@@ -51,39 +52,35 @@ LEFT JOIN LATERAL (
 """
 # What comes along must be this root's own, whatever the caller names.
 _TICKET = """\
-LEFT JOIN LATERAL (
-  SELECT * FROM tickets WHERE tickets.hash = k.ticket AND tickets.root = k.root OFFSET 0
-) AS tickets ON true
+LEFT JOIN LATERAL (SELECT * FROM tickets WHERE tickets.hash = k.ticket OFFSET 0) AS tickets ON tickets.root = k.root
 """
 _ATTEMPT = """\
 LEFT JOIN LATERAL (
   SELECT * FROM authentications
-  WHERE authentications.id = coalesce(k.authentication, tickets.authentication_id) AND authentications.root = k.root
-  OFFSET 0
-) AS authentications ON true
+  WHERE authentications.id = coalesce(k.authentication, tickets.authentication_id) OFFSET 0
+) AS authentications ON authentications.root = k.root
 CROSS JOIN LATERAL (
   SELECT {arrays} FROM (
-    SELECT * FROM challenges WHERE authentication_id = authentications.id ORDER BY id DESC LIMIT {limit}
+    SELECT * FROM (SELECT * FROM challenges WHERE authentication_id = authentications.id OFFSET 0) AS its
+      ORDER BY id DESC LIMIT {limit}
   ) AS newest
 ) AS challenges
 """
 # The same where some key of the batch names one challenge, which then comes alone.
 _ATTEMPT_OR_CHALLENGE = """\
 LEFT JOIN LATERAL (
-  SELECT * FROM challenges WHERE challenges.id = k.challenge AND challenges.user_id = k.root OFFSET 0
-) AS named ON true
+  SELECT * FROM challenges WHERE challenges.id = k.challenge OFFSET 0
+) AS named ON named.user_id = k.root
 LEFT JOIN LATERAL (
   SELECT * FROM authentications
-  WHERE authentications.id = coalesce(k.authentication, tickets.authentication_id, named.authentication_id)
-    AND authentications.root = k.root
-  OFFSET 0
-) AS authentications ON true
+  WHERE authentications.id = coalesce(k.authentication, tickets.authentication_id, named.authentication_id) OFFSET 0
+) AS authentications ON authentications.root = k.root
 CROSS JOIN LATERAL (
   SELECT {arrays} FROM (
     SELECT * FROM challenges WHERE id = named.id
     UNION ALL
-    (SELECT * FROM challenges WHERE authentication_id = authentications.id AND k.challenge IS NULL
-      ORDER BY id DESC LIMIT {limit})
+    (SELECT * FROM (SELECT * FROM challenges WHERE authentication_id = authentications.id OFFSET 0) AS its
+      WHERE k.challenge IS NULL ORDER BY id DESC LIMIT {limit})
   ) AS newest
 ) AS challenges
 """

@@ -1,8 +1,8 @@
-"""PostgreSQL: one pool, from which hot statements borrow the driver's connection."""
+"""PostgreSQL: a pool for units of work, and beside it connections that hot statements have at hand."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
@@ -10,15 +10,16 @@ import asyncpg
 from sqlalchemy import event, exc
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from nightlatch.adapters.sql.at_hand import HOT_SESSION, AtHand
 from nightlatch.adapters.sql.engine import Work
 from nightlatch.adapters.sql.url import PostgresAddress
 from nightlatch.domain.errors import Unavailable
 
 T = TypeVar("T")
 
-# A process has few connections: lanes of the hot path, and some for everything else. Each is opened when it is needed
-# for the first time, and kept: to open one costs both sides many times what its statements do.
-POOL_SIZE = 16
+# A process has few connections: those at hand for the hot path, and these for everything else. Each is opened when it
+# is needed for the first time, and kept: to open one costs both sides many times what its statements do.
+POOL_SIZE = 8
 SECONDS_FOR_A_CONNECTION = 5.0
 # A statement that takes longer has lost its caller; the driver cancels it and we say that we do not know.
 SECONDS_FOR_A_STATEMENT = 5.0
@@ -48,6 +49,9 @@ class PostgresDatabase:
     def __init__(self, address: PostgresAddress) -> None:
         self._engine = engine_for(address)
         self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._hot = AtHand(
+            lambda: connect(address, session={**_SESSION, **HOT_SESSION}), patience=SECONDS_FOR_A_CONNECTION
+        )
         self._closed = False
 
     async def read(self, work: Work[T]) -> T:
@@ -72,16 +76,16 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def driver(self) -> AsyncIterator[Any]:
-        """The driver's own connection, for statements that each are a transaction."""
+        """The driver's own connection, for hot statements that each are a transaction."""
         self._refuse_closed()
         with translated():
-            async with self._engine.connect() as connection:
-                raw = await connection.get_raw_connection()
-                yield raw.driver_connection
+            async with self._hot.borrow() as connection:
+                yield connection
 
     async def close(self) -> None:
         """Close all connections."""
         self._closed = True
+        await self._hot.close()
         await self._engine.dispose()
 
     def _refuse_closed(self) -> None:
@@ -112,7 +116,12 @@ def engine_for(
     return engine
 
 
-async def connect(address: PostgresAddress, seconds_for_a_statement: float | None = SECONDS_FOR_A_STATEMENT) -> Any:
+async def connect(
+    address: PostgresAddress,
+    seconds_for_a_statement: float | None = SECONDS_FOR_A_STATEMENT,
+    *,
+    session: Mapping[str, str] = _SESSION,
+) -> Any:
     """A connection of one's own."""
     return await asyncpg.connect(
         address.dsn,
@@ -121,7 +130,7 @@ async def connect(address: PostgresAddress, seconds_for_a_statement: float | Non
         statement_cache_size=address.statements_kept,
         max_cacheable_statement_size=0,
         # A pooler that mixes sessions refuses parameters that it does not follow.
-        server_settings=_SESSION if address.statements_kept else None,
+        server_settings=dict(session) if address.statements_kept else None,
     )
 
 
