@@ -10,9 +10,9 @@ from nightlatch.app.context import Ports
 from nightlatch.app.kernel import Decided
 from nightlatch.app.prompt.session import BEGUN, DECOY_PHONE, Seat, Visit, move, take_seat
 from nightlatch.app.prompt.setup import begun
-from nightlatch.app.prompt.view import decoy_pairing
 from nightlatch.app.push.caller import phone_key
-from nightlatch.app.push.enroll import PairingView, pairing_enrollment, pairing_view
+from nightlatch.app.push.enroll import PairingView, pairing_view
+from nightlatch.app.push.nobody import phone_of_nobody
 from nightlatch.app.push.sign_in import last_push, number_of
 from nightlatch.app.texting import Permission
 from nightlatch.domain.errors import Invalid, Refusal
@@ -73,8 +73,8 @@ async def view_pairing(ports: Ports, visit: Visit) -> PairingView | None:
     if not begun(seat, ports.clock.now()):
         return None
     if DECOY_PHONE in seat.ticket.data:
-        secret = decoy_pairing(ports, seat)
-        return PairingView("waiting", pairing_enrollment(ports, secret), secret.number)
+        found = await phone_of_nobody(ports, seat.ticket.data[BEGUN])
+        return None if found is None else pairing_view(ports, found[1])
     factor = next((f for f in seat.snapshot.factors if f.id == seat.ticket.data[BEGUN]), None)
     return pairing_view(ports, factor) if factor is not None and factor.kind is FactorKind.PUSH else None
 

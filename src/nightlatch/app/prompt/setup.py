@@ -19,7 +19,7 @@ from nightlatch.app.factors.activate import complete_factor, rejection_of
 from nightlatch.app.factors.enroll import Wanted, begin_factor
 from nightlatch.app.factors.rules import alive, require_no_confirmation, with_states
 from nightlatch.app.judging import Judged
-from nightlatch.app.kept import keep
+from nightlatch.app.kept import keep, kept
 from nightlatch.app.kernel import Decided
 from nightlatch.app.messages import ActivatedFactor, Rejection
 from nightlatch.app.prompt.better import leave_to_better
@@ -30,18 +30,20 @@ from nightlatch.app.prompt.session import (
     DECOY,
     DECOY_PHONE,
     ENROLLED,
+    NAME,
     NUMBER,
     Seat,
     Visit,
     move,
 )
-from nightlatch.app.push.enroll import new_pairing
-from nightlatch.app.push.outcome import evidence_of
+from nightlatch.app.push.nobody import begin_for_nobody, phone_of_nobody
+from nightlatch.app.push.outcome import evidence_of, require_answered
 from nightlatch.app.step_up import Leave
 from nightlatch.domain.assurance import Assurance, assess, satisfies
 from nightlatch.domain.errors import Conflict, Invalid, Refusal, Throttled
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.parameters import TotpParameters
+from nightlatch.domain.factors.push import state_of
 from nightlatch.domain.factors.registry import REGISTRY
 from nightlatch.domain.factors.seed import SECRET_BYTES
 from nightlatch.domain.factors.sms import CODE_LIFE
@@ -99,7 +101,7 @@ async def finish_setup(ports: Ports, visit: Visit, code: str | None) -> SetUp:
         if factor_id is None:
             raise Conflict("Nothing is being set up.", code="not_begun")
         if seat.snapshot.user is None:
-            _require_answered(seat, code)
+            await _require_answered(ports, seat, code)
             reason: Rejection = "expired" if _unsent_expired(seat, now) else "wrong_code"
             return _refused(ports, seat, (), reason, now), SetUp(reason)
         change, told = await complete_factor(ports, seat.caller, seat.snapshot, factor_id, code, now)
@@ -155,9 +157,12 @@ def _other(seat: Seat, kind: FactorKind) -> list[Factor]:
     return [f for f in seat.snapshot.factors if f.id == factor_id and f.activated_at is None and f.kind is not kind]
 
 
-def _require_answered(seat: Seat, code: str | None) -> None:
-    """Nobody's phone never answers."""
+async def _require_answered(ports: Ports, seat: Seat, code: str | None) -> None:
+    """Nobody's phone never answers with the right number."""
     if DECOY_PHONE in seat.ticket.data:
+        found = await phone_of_nobody(ports, seat.ticket.data[BEGUN])
+        if found is not None:
+            require_answered(state_of(found[1].public))
         raise Conflict("The number was not typed on the phone yet.", code="pairing_unfinished")
     if code is None:
         raise Invalid.field("/code", "required", "Send the code that the person typed.")
@@ -170,12 +175,20 @@ def _unsent_expired(seat: Seat, now: int) -> bool:
 
 
 def _decoy(ports: Ports, seat: Seat, kind: FactorKind, now: int) -> Change:
-    phone = kind is FactorKind.PUSH
-    name = DECOY_PHONE if phone else DECOY
-    secret = msgspec.json.encode(new_pairing(ports)[1]) if phone else ports.entropy.bytes(SECRET_BYTES)
-    sealed = keep(ports, seat.authentication.user_id, name, secret)
-    note = seat.note(**{BEGUN: ports.new_id(FACTOR, now), NUMBER: None, name: sealed})
-    return Change(root=seat.authentication.root, expected=seat.snapshot.version, puts=(note,))
+    a, version = seat.authentication, seat.snapshot.version
+    if kind is FactorKind.PUSH:
+        factor_id, tickets = begin_for_nobody(ports, seat.caller, a.user_id, name_of_nobody(ports, seat), version, now)
+        note = seat.note(**{BEGUN: factor_id, NUMBER: None, DECOY: None, DECOY_PHONE: True})
+        return Change(root=a.root, expected=version, puts=(note,), new=tickets)
+    sealed = keep(ports, a.user_id, DECOY, ports.entropy.bytes(SECRET_BYTES))
+    note = seat.note(**{BEGUN: ports.new_id(FACTOR, now), NUMBER: None, DECOY_PHONE: None, DECOY: sealed})
+    return Change(root=a.root, expected=version, puts=(note,))
+
+
+def name_of_nobody(ports: Ports, seat: Seat) -> str:
+    """What they were called at the sign-in."""
+    user_id, named = seat.authentication.user_id, seat.ticket.data.get(NAME)
+    return user_id if named is None else kept(ports, user_id, NAME, named).decode()
 
 
 def _settled(ports: Ports, seat: Seat, change: Change, told: ActivatedFactor, now: int) -> Change:

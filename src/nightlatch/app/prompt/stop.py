@@ -9,6 +9,7 @@ from nightlatch.app.context import Ports
 from nightlatch.app.factors.remove import drop_factor
 from nightlatch.app.kernel import Decided
 from nightlatch.app.prompt.session import BEGUN, DECOY, DECOY_PHONE, NUMBER, Seat, Visit, move
+from nightlatch.app.push.nobody import phone_of_nobody
 from nightlatch.app.step_up import Leave
 from nightlatch.domain.records import AuthenticationStatus, FactorStatus
 from nightlatch.ports.store import Change
@@ -27,7 +28,9 @@ async def stop_setup(ports: Ports, visit: Visit) -> None:
         if factor is not None and factor.status is not FactorStatus.PENDING:
             return None, None
         if factor is None:
-            return Change(root=seat.ticket.root, expected=seat.snapshot.version, puts=(note,)), None
+            found = await phone_of_nobody(ports, factor_id) if DECOY_PHONE in seat.ticket.data else None
+            ended = () if found is None else (found[2],)
+            return Change(root=seat.ticket.root, expected=seat.snapshot.version, puts=(note,), deletes=ended), None
         change, _ = await drop_factor(ports, seat.caller, seat.snapshot, factor.id, Leave(approved=False), now)
         return msgspec.structs.replace(change, puts=(*change.puts, note)), None
 

@@ -21,14 +21,12 @@ from nightlatch.app.prompt.session import (
     DECOY,
     DECOY_PHONE,
     ENROLLED,
-    NAME,
     Seat,
     Visit,
     take_seat,
 )
-from nightlatch.app.prompt.setup import APP, begun
-from nightlatch.app.push.enroll import pairing_enrollment
-from nightlatch.app.push.sealed import PushSecret
+from nightlatch.app.prompt.setup import APP, begun, name_of_nobody
+from nightlatch.app.push.nobody import phone_of_nobody
 from nightlatch.app.ways import Way, begun_enrollment, way_of
 from nightlatch.domain.errors import NotFound
 from nightlatch.domain.factors.base import FactorKind
@@ -116,7 +114,7 @@ async def view_enrollment(ports: Ports, visit: Visit) -> Enrollment | None:
         return None
     user = seat.snapshot.user
     if user is None:
-        return _decoy_enrollment(ports, seat)
+        return await _decoy_enrollment(ports, seat)
     factor = next(f for f in seat.snapshot.factors if f.id == seat.ticket.data[BEGUN])
     return begun_enrollment(ports, user, factor)
 
@@ -175,16 +173,11 @@ def _proved_by(seat: Seat, kind: FactorKind) -> bool:
     return any(factor.id == by and factor.kind is kind for factor in seat.snapshot.factors)
 
 
-def decoy_pairing(ports: Ports, seat: Seat) -> PushSecret:
-    """The code and number of a phone that is paired for nobody."""
-    sealed = seat.ticket.data[DECOY_PHONE]
-    return msgspec.json.decode(kept(ports, seat.authentication.user_id, DECOY_PHONE, sealed), type=PushSecret)
-
-
-def _decoy_enrollment(ports: Ports, seat: Seat) -> Enrollment:
+async def _decoy_enrollment(ports: Ports, seat: Seat) -> Enrollment | None:
     user_id, data = seat.authentication.user_id, seat.ticket.data
     if DECOY_PHONE in data:
-        return pairing_enrollment(ports, decoy_pairing(ports, seat))
-    name = kept(ports, user_id, NAME, data[NAME]).decode() if NAME in data else user_id
+        found = await phone_of_nobody(ports, data[BEGUN])
+        return None if found is None else begun_enrollment(ports, *found[:2])
+    name = name_of_nobody(ports, seat)
     nobody = User(id=user_id, username=name, kind=UserKind.PERSON, created_at=0, updated_at=0)
     return enrollment_of(ports, nobody, APP, kept(ports, user_id, DECOY, data[DECOY]))

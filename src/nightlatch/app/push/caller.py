@@ -9,6 +9,7 @@ from nightlatch.app.deciding import usable
 from nightlatch.app.factors.rows import check_mac
 from nightlatch.app.factors.rules import alive
 from nightlatch.app.push.messages import PhoneFactor, PhoneUser
+from nightlatch.app.push.nobody import PhoneStore
 from nightlatch.app.times import optional_moment
 from nightlatch.domain.crypto.mac import MacBroken
 from nightlatch.domain.errors import Unauthenticated
@@ -23,7 +24,7 @@ from nightlatch.domain.factors.push_protocol import (
     public_key,
     request_claims,
 )
-from nightlatch.domain.records import Factor, User
+from nightlatch.domain.records import Factor, FactorStatus, User
 from nightlatch.domain.time import SECOND, moment
 from nightlatch.ports.store import Snapshot, UserKey
 
@@ -71,7 +72,7 @@ async def phone_of(ports: Ports, token: str, *, method: str, path: str, body: by
     now = ports.clock.now()
     try:
         factor_id = factor_of(token)
-        paired = paired_phone(ports, await ports.store.load(UserKey(factor=factor_id)), factor_id, now)
+        paired = paired_phone(ports, await PhoneStore(ports).load(UserKey(factor=factor_id)), factor_id, now)
         claims = request_claims(token, paired.key)
         check_request(claims, aud=ports.site.public_url, method=method, path=path, body=body, now=now)
     except NotAccepted:
@@ -99,7 +100,7 @@ def paired_phone(ports: Ports, snapshot: Snapshot, factor_id: str, now: int) -> 
 
 async def describe_phone(ports: Ports, phone: Phone) -> PhoneFactor:
     """The account as its phone may see it. Raises ``NotPaired``."""
-    snapshot = await ports.store.load(UserKey(factor=phone.factor_id))
+    snapshot = await PhoneStore(ports).load(UserKey(factor=phone.factor_id))
     paired = paired_phone(ports, snapshot, phone.factor_id, ports.clock.now())
     factor, state = paired.factor, snapshot.states.get(phone.factor_id)
     return PhoneFactor(
@@ -107,7 +108,7 @@ async def describe_phone(ports: Ports, phone: Phone) -> PhoneFactor:
         name=paired.state.name,
         status=factor.status,
         locked=paired.state.locked,
-        user=phone_user(paired.user),
+        user=phone_user(paired.user, factor),
         organization=ports.site.organization,
         created_at=moment(factor.created_at),
         last_used_at=optional_moment(state.last_used_at if state else None),
@@ -115,9 +116,13 @@ async def describe_phone(ports: Ports, phone: Phone) -> PhoneFactor:
     )
 
 
-def phone_user(user: User) -> PhoneUser:
-    """Whose account it is, as the phone lists it."""
-    return PhoneUser(id=user.id, name=user.display_name or user.username)
+def phone_user(user: User, factor: Factor) -> PhoneUser:
+    """Whose account it is, as the phone lists it: until the phone counts by the name that the sign-in was begun with.
+
+    Nobody knows yet who scanned the picture.
+    """
+    known = factor.status is FactorStatus.ACTIVE
+    return PhoneUser(id=user.id, name=(user.display_name if known else None) or user.username)
 
 
 def phone_key(factor_id: str) -> str:

@@ -6,6 +6,7 @@ from nightlatch.app.context import Ports
 from nightlatch.app.networks import network_of
 from nightlatch.app.push.caller import Paired, Phone, paired_phone, phone_key
 from nightlatch.app.push.messages import AskingApplication, PushChallenge, PushChallenges, SignInPlace
+from nightlatch.app.push.nobody import PhoneStore
 from nightlatch.app.waiting import look_until
 from nightlatch.domain.agents import browser_words
 from nightlatch.domain.factors.push import is_open
@@ -30,14 +31,15 @@ async def _look(ports: Ports, phone: Phone) -> list[PushChallenge]:
 
 
 async def _paired(ports: Ports, phone: Phone) -> Paired:
-    return paired_phone(ports, await ports.store.load(UserKey(factor=phone.factor_id)), phone.factor_id, _now(ports))
+    snapshot = await PhoneStore(ports).load(UserKey(factor=phone.factor_id))
+    return paired_phone(ports, snapshot, phone.factor_id, _now(ports))
 
 
 async def _open(ports: Ports, phone: Phone, paired: Paired) -> list[PushChallenge]:
     pending = paired.state.pending
     if pending is None or _now(ports) >= pending.expires_at:
         return []
-    snapshot = await ports.store.load(UserKey(factor=phone.factor_id, challenge=pending.challenge))
+    snapshot = await PhoneStore(ports).load(UserKey(factor=phone.factor_id, challenge=pending.challenge))
     # What was read first may have changed meanwhile; the second reading decides.
     paired = paired_phone(ports, snapshot, phone.factor_id, _now(ports))
     return [

@@ -150,16 +150,21 @@ def judged_pairing(ports: Ports, caller: Caller, snapshot: Snapshot, factor: Fac
     state = push.state_of(factor.public)
     if state.begun_by != caller.party:
         raise NotFound("No phone is being paired here under this id.")
-    if state.pairing == "failed":
-        raise Conflict("The number was not typed right on the phone. Begin a new one.", code="pairing_failed")
-    if state.pairing != "answered":
-        raise Conflict("The number was not typed on the phone yet.", code="pairing_unfinished")
+    require_answered(state)
     try:
         check_mac(ports, factor)
     except MacBroken:
         raise Unreadable from None
     counted = snapshot.states.get(factor.id) or FactorState(factor_id=factor.id, user_id=factor.user_id)
     return accepted(snapshot, factor, counted, counted.counter, evidence_of(factor, uv=state.uv), now)
+
+
+def require_answered(state: push.PushState) -> None:
+    """Return if the number was typed right on the phone. Raises ``Conflict``."""
+    if state.pairing == "failed":
+        raise Conflict("The number was not typed right on the phone. Begin a new one.", code="pairing_failed")
+    if state.pairing != "answered":
+        raise Conflict("The number was not typed on the phone yet.", code="pairing_unfinished")
 
 
 def judged_answer(heard: Heard) -> Judged:

@@ -16,6 +16,7 @@ from nightlatch.app.kernel import Decided, transact
 from nightlatch.app.push.caller import pairing_key, phone_user
 from nightlatch.app.push.enroll import with_state
 from nightlatch.app.push.messages import NewPairing, PairedPhone, PairingChallenge, Subscription
+from nightlatch.app.push.nobody import PhoneStore
 from nightlatch.app.push.sealed import number_key, open_push_secret, seal_push_secret, ways_of
 from nightlatch.app.push.subscription import checked_subscription
 from nightlatch.domain import naming
@@ -83,9 +84,9 @@ async def pair(ports: Ports, request: NewPairing, *, peer: str | None = None) ->
             new=(challenge,),
             events=(event,),
         )
-        return change, _told(ports, user, challenge)
+        return change, _told(ports, user, scanned, challenge)
 
-    paired = await transact(ports.store, UserKey(ticket=hash_token(phone.code)), decide)
+    paired = await transact(PhoneStore(ports), UserKey(ticket=hash_token(phone.code)), decide)
     await ports.wakeups.notify(pairing_key(paired.factor))
     return paired
 
@@ -177,10 +178,10 @@ def _scanned(ports: Ports, phone: _Phone, factor: Factor, now: int) -> tuple[Fac
     return with_mac(ports, scanned), challenge
 
 
-def _told(ports: Ports, user: User, challenge: Challenge) -> PairedPhone:
+def _told(ports: Ports, user: User, factor: Factor, challenge: Challenge) -> PairedPhone:
     return PairedPhone(
         factor=challenge.factor_id,
-        user=phone_user(user),
+        user=phone_user(user, factor),
         organization=ports.site.organization,
         challenge=PairingChallenge(
             id=challenge.id,

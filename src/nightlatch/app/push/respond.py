@@ -13,6 +13,7 @@ from nightlatch.app.kernel import Decided
 from nightlatch.app.notices.refusals import note_refused
 from nightlatch.app.push.caller import Paired, page_key, paired_phone, pairing_key
 from nightlatch.app.push.messages import PushResponded, Responded
+from nightlatch.app.push.nobody import PhoneStore
 from nightlatch.app.push.outcome import Heard, Outcome, heard_change, pairing_change, portal_change
 from nightlatch.app.push.sealed import number_key
 from nightlatch.app.settling import settle
@@ -58,7 +59,7 @@ async def respond(ports: Ports, challenge_id: str, response: str, *, peer: str |
     async def decide(snapshot: Snapshot) -> Decided[_Done | Refusal]:
         return await _decide(ports, snapshot, factor_id, response, peer)
 
-    done = await settle(ports.store, UserKey(factor=factor_id, challenge=challenge_id), decide)
+    done = await settle(PhoneStore(ports), UserKey(factor=factor_id, challenge=challenge_id), decide)
     await note_refused(ports, done.user, done.told_of)
     await ports.wakeups.notify(done.woken)
     return PushResponded(status=done.status)

@@ -14,6 +14,7 @@ from nightlatch.app.kernel import Decided, transact
 from nightlatch.app.push.caller import Paired, Phone, paired_phone
 from nightlatch.app.push.enroll import with_state
 from nightlatch.app.push.messages import NewSubscription, Subscription
+from nightlatch.app.push.nobody import PhoneStore
 from nightlatch.app.push.sealed import open_push_secret, seal_push_secret, ways_of
 from nightlatch.domain.errors import Invalid
 from nightlatch.domain.fields import BadField
@@ -53,7 +54,7 @@ async def set_subscription(ports: Ports, phone: Phone, request: NewSubscription)
         rung = subscribed(ports, paired, subscriptions)
         return Change(root=paired.user.id, expected=snapshot.version, puts=(rung,), events=(event,)), None
 
-    await transact(ports.store, UserKey(factor=phone.factor_id), decide)
+    await transact(PhoneStore(ports), UserKey(factor=phone.factor_id), decide)
 
 
 def subscribed(ports: Ports, paired: Paired, subscriptions: Subscription) -> Factor:

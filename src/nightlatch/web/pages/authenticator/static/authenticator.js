@@ -77,6 +77,12 @@ async function home(news = null) {
   });
   list("accounts", all.map(itemOf));
   wake();
+  naming(all);
+}
+
+async function naming(all) {
+  const told = await Promise.all(all.filter((account) => !account.named && !account.gone).map(named));
+  if (told.some((account) => account.named) && showing() === "home") await home();
 }
 
 function itemOf(account) {
@@ -147,6 +153,7 @@ async function watchOne(account, long, signal) {
       connected(true);
       pause = AGAIN;
       if (found.length) rest = AGAIN;
+      if (found[0] && found[0].action !== "pair") account = await named(account);
       settle(account, found[0] ?? null);
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -156,6 +163,19 @@ async function watchOne(account, long, signal) {
       rest = pause = Math.min(pause * 2, SLOWEST);
     }
     if (rest) await sleep(rest, signal);
+  }
+}
+
+// At its pairing a phone hears what the sign-in was begun with; whose account it is, once the phone counts.
+async function named(account) {
+  if (account.named) return account;
+  try {
+    const told = await phoneOf(account);
+    const known = { ...account, user: told.user, named: told.status === "active" };
+    await keep(known);
+    return known;
+  } catch {
+    return account;
   }
 }
 
