@@ -74,7 +74,8 @@ async def test_all_down_until_the_code_is_dead_means_never_sent(post: TwoGateway
     assert not_sent(after)
     assert post.first.taken == post.second.taken == []
     ((type_, reason, data),) = await post.events()
-    assert (type_, reason, data["attempts"]) == ("message:expired", "gateway_down", rounds)
+    # Whether the last try found a circuit open or was refused itself depends on when it was made.
+    assert (type_, data["attempts"], reason in ("gateway_down", "refused")) == ("message:expired", rounds, True)
 
 
 async def test_a_permanent_refusal_is_final(post: TwoGateways) -> None:
