@@ -63,6 +63,7 @@ async function open(code) {
 async function home(news = null) {
   asking = null;
   const all = await live();
+  if (asking) return; // something was asked meanwhile, and stands there
   if (!all.length) return begin(flow);
   show("home", {
     slots: { set: news === "set-up", bells: mayAsk(), quiet: !allowed() && !mayAsk() },
