@@ -52,6 +52,15 @@ def request(
     return head.encode("ascii") + body
 
 
+def whole_answer(received: bytes) -> tuple[bytes, bytes] | None:
+    """Head and body of an answer with a content-length, once all of it is there."""
+    head, end, body = received.partition(b"\r\n\r\n")
+    if not end:
+        return None
+    at = head.lower().index(b"content-length:") + len(b"content-length:")
+    return None if len(body) < int(head[at:].split(b"\r\n", 1)[0]) else (head, body)
+
+
 def write_requests(path: Path, requests: Sequence[bytes]) -> None:
     """Requests as ``requests.lua`` and ``paced`` read them."""
     with path.open("wb") as file:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks.load import read_requests
+from benchmarks.load import read_requests, whole_answer
 
 SPARE_SECONDS = 30.0
 SEED = 2
@@ -58,12 +58,9 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head, end, body = self._received.partition(b"\r\n\r\n")
-        if not end:
+        if (whole := whole_answer(self._received)) is None:
             return
-        at = head.lower().index(b"content-length:") + len(b"content-length:")
-        if len(body) < int(head[at:].split(b"\r\n", 1)[0]):
-            return
+        head, body = whole
         self._received = b""
         self._run.answered(self, self._due, head.startswith(b"HTTP/1.1 200") and b'"approved"' in body)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from benchmarks.load import request
+from benchmarks.load import request, whole_answer
 
 
 class Answer(NamedTuple):
@@ -54,12 +54,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head, end, body = self._received.partition(b"\r\n\r\n")
-        if not end:
+        if (whole := whole_answer(self._received)) is None:
             return
-        at = head.lower().index(b"content-length:") + len(b"content-length:")
-        if len(body) < int(head[at:].split(b"\r\n", 1)[0]):
-            return
+        head, body = whole
         self._received = b""
         answer, self._answer = self._answer, None
         if answer is not None and not answer.done():

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from nightlatch.app.deliver.push import content_of
-from tests.support.ports import World
 from tests.support.pushing import deliver, number_of, scan, set_up, sign_in
-from tests.support.screens import Screen, Served, screen, serving_demo
+from tests.support.screens import Screen, Served, screen
 
 pytestmark = [pytest.mark.pictures]
 
@@ -29,28 +27,6 @@ IN_PHONE = (
     ".then(({{ accounts }}) => {})"
 )
 KEYS = IN_PHONE.format("accounts()") + ".then((all) => all.length)"
-
-
-@pytest.fixture
-async def served(world: World) -> AsyncIterator[Served]:
-    """The demo on a port of its own."""
-    async with serving_demo(world) as demo:
-        yield demo
-
-
-@pytest.fixture
-async def desk(chromium: Browser, served: Served, pictures: Path | None) -> AsyncIterator[Screen]:
-    """The browser at the bank."""
-    async with screen(chromium, served, pictures) as shown:
-        await shown.page.goto(f"{served.url}/demo", timeout=60_000)  # the first page makes thirty days of a past
-        yield shown
-
-
-@pytest.fixture
-async def phone(chromium: Browser, served: Served, pictures: Path | None) -> AsyncIterator[Screen]:
-    """The browser that is the phone: nothing in common with the other but the person."""
-    async with screen(chromium, served, pictures) as shown:
-        yield shown
 
 
 async def test_on_ios_no_key_is_made_in_a_tab(chromium: Browser, served: Served, pictures: Path | None) -> None:

@@ -10,17 +10,9 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from nightlatch.domain.time import SECOND
-from tests.support.ports import World
-from tests.support.screens import Screen, Served, oathtool, screen, serving_demo
+from tests.support.screens import Screen, Served, oathtool, screen
 
 pytestmark = [pytest.mark.pictures]
-
-
-@pytest.fixture
-async def served(world: World) -> AsyncIterator[Served]:
-    """The demo on a port of its own."""
-    async with serving_demo(world) as demo:
-        yield demo
 
 
 @pytest.fixture

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.support.ports import World
-from tests.support.screens import Served, screen, serving_demo
+from tests.support.screens import Served, screen
 
 pytestmark = [pytest.mark.pictures]
-
-
-@pytest.fixture
-async def served(world: World) -> AsyncIterator[Served]:
-    """The demo, which carries the documentation as every server does."""
-    async with serving_demo(world) as demo:
-        yield demo
 
 
 async def test_a_builder_reads_copies_and_looks_an_error_up(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,33 +14,10 @@ from nightlatch.app.messages import ContextIn, NewAuthentication, NewChallenge
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.time import SECOND
 from nightlatch.web.pages.demo.people import MAYA
-from tests.support.ports import World
 from tests.support.pushing import number_of, scan, set_up, sign_in
-from tests.support.screens import Screen, Served, screen, serving_demo
+from tests.support.screens import Screen, Served, screen
 
 pytestmark = [pytest.mark.pictures]
-
-
-@pytest.fixture
-async def served(world: World) -> AsyncIterator[Served]:
-    """The demo on a port of its own."""
-    async with serving_demo(world) as demo:
-        yield demo
-
-
-@pytest.fixture
-async def desk(chromium: Browser, served: Served, pictures: Path | None) -> AsyncIterator[Screen]:
-    """The browser at the bank."""
-    async with screen(chromium, served, pictures) as shown:
-        await shown.page.goto(f"{served.url}/demo", timeout=60_000)  # the first page makes thirty days of a past
-        yield shown
-
-
-@pytest.fixture
-async def phone(chromium: Browser, served: Served, pictures: Path | None) -> AsyncIterator[Screen]:
-    """The browser that is the phone: nothing in common with the other but the person."""
-    async with screen(chromium, served, pictures) as shown:
-        yield shown
 
 
 async def test_set_up_and_approve(desk: Screen, phone: Screen) -> None:

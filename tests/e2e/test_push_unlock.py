@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, CDPSession, expect
+from playwright.async_api import CDPSession, expect
 
-from tests.support.ports import World
 from tests.support.pushing import number_of, scan, set_up, sign_in
-from tests.support.screens import Screen, Served, screen, serving_demo
+from tests.support.screens import Screen
 
 pytestmark = [pytest.mark.pictures]
 
@@ -124,28 +121,6 @@ class Platform:
         """As a person does in the phone's settings."""
         for one in await self.credentials():
             await self.cdp.send("WebAuthn.removeCredential", {"authenticatorId": self.id, "credentialId": one})
-
-
-@pytest.fixture
-async def served(world: World) -> AsyncIterator[Served]:
-    """The demo on a port of its own."""
-    async with serving_demo(world) as demo:
-        yield demo
-
-
-@pytest.fixture
-async def desk(chromium: Browser, served: Served, pictures: Path | None) -> AsyncIterator[Screen]:
-    """The browser at the bank."""
-    async with screen(chromium, served, pictures) as shown:
-        await shown.page.goto(f"{served.url}/demo", timeout=60_000)  # the first page makes thirty days of a past
-        yield shown
-
-
-@pytest.fixture
-async def phone(chromium: Browser, served: Served, pictures: Path | None) -> AsyncIterator[Screen]:
-    """The browser that is the phone."""
-    async with screen(chromium, served, pictures) as shown:
-        yield shown
 
 
 @pytest.fixture

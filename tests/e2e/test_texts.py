@@ -10,20 +10,12 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from nightlatch.domain.time import DAY, MINUTE, SECOND
-from tests.support.ports import World
-from tests.support.screens import Screen, Served, oathtool, screen, serving_demo
+from tests.support.screens import Screen, Served, oathtool, screen
 from tests.support.texts import code_in
 
 pytestmark = [pytest.mark.pictures]
 
 NOOR, MAYA = "+491713920001", "+491713920002"
-
-
-@pytest.fixture
-async def served(world: World) -> AsyncIterator[Served]:
-    """The demo on a port of its own."""
-    async with serving_demo(world) as demo:
-        yield demo
 
 
 @pytest.fixture

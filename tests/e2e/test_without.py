@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.ports import World
-from tests.support.screens import Served, oathtool, screen, serving_demo
-
-
-@pytest.fixture
-async def served(world: World) -> AsyncIterator[Served]:
-    """The demo on a port of its own."""
-    async with serving_demo(world) as demo:
-        yield demo
+from tests.support.screens import Served, oathtool, screen
 
 
 async def tab_to(page: Page, name: str) -> None:
