@@ -37,6 +37,19 @@ from tests.support.ports import World
 Scheme = Literal["light", "dark"]
 
 PHONE, DESK = (390, 844), (1280, 800)
+SHIFTED = """() => new Promise((tell) => {
+  let shifted = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) shifted += entry.value;
+    tell(shifted);
+  }).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => tell(shifted), 100);
+})"""
+"""How much has moved on the page by itself, as the browser counts it (Layout Instability: share of the screen, moved)."""
+
+STILL = 0.02
+"""Less than any button that moves away; a note that appears under the rest is no more."""
+
 SMALLEST = (320, 640)
 """1280 pixels at 400 % (WCAG 2.2 §1.4.10)."""
 
@@ -105,6 +118,8 @@ class Screen:
         """
         await self.page.wait_for_load_state("load" if waits else "networkidle")
         assert not self.faults, (name, self.faults)
+        shifted = await self.page.evaluate(SHIFTED)
+        assert shifted < STILL, f"{name}: what it holds moves by itself while somebody aims at it ({shifted})"
         for shape, size, scheme in SHAPES:
             await self._shape(size, scheme)
             if self.pictures is not None:

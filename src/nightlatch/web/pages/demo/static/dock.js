@@ -32,6 +32,5 @@ if (!here) {
   dock.append(heading, root);
   if (stage.why && location.pathname.startsWith("/prompt/")) dock.append(whyOf(stage.why));
   document.body.append(dock);
-  document.body.classList.add("docked");
   new Phone(root, stage);
 }
