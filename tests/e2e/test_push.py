@@ -237,6 +237,7 @@ async def test_the_phone_says_all_of_what_it_signs(desk: Screen, phone: Screen, 
     await phone.looks_right("authenticator-question-details", waits=True)
     await phone.press("No", exact=True)
     await phone.press("I changed my mind")
+    await phone.says("Nobody was let in.")
     await ask_for("manage_factors")
     await phone.press("Done")
     await phone.says("Changing how you sign in, for bank of details?")
