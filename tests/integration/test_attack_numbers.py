@@ -20,9 +20,8 @@ from nightlatch.domain.errors import Conflict, TextsPaused, Throttled
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.time import MINUTE, SECOND
 from nightlatch.ports.texting import SendRequest
-from tests.integration.test_push_app_pages import BACK, returning, visiting
 from tests.support.ports import OPERATOR, World
-from tests.support.push_app import CONTEXT
+from tests.support.push_app import BACK, CONTEXT, returning, visiting
 
 TEXTS_FIRST = """\
 mfa_enforcement: {all_users: true, grace_period: 0s}

@@ -25,7 +25,6 @@ from nightlatch.domain.errors import Conflict, Invalid, NotFound, Throttled
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.time import DAY, MINUTE, SECOND
 from nightlatch.ports.store import Change, Outcome, UserKey
-from tests.integration.test_push_app_pages import BACK, hosted, returning, visiting
 from tests.support.api import CONTEXT as CONTEXT_API
 from tests.support.api import Api, open_api
 from tests.support.browsing import pages_with_maya, to_prompt
@@ -33,7 +32,7 @@ from tests.support.phones import PushPhone
 from tests.support.ports import OPERATOR, SITE, World
 from tests.support.post import MAYA, Post, open_post
 from tests.support.push_api import enrolled, held
-from tests.support.push_app import CONTEXT, hold, paired
+from tests.support.push_app import BACK, CONTEXT, hold, hosted, paired, returning, visiting
 from tests.support.push_app import Held as Owner
 
 

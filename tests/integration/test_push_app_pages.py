@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
 
 from nightlatch.app.authenticate import authenticate
-from nightlatch.app.context import Caller
 from nightlatch.app.messages import NewAuthentication, ResultRequest
 from nightlatch.app.portal import push as portal
 from nightlatch.app.portal.changes import begin_phone, stop_app, turn_on
@@ -17,8 +15,6 @@ from nightlatch.app.portal.link import new_portal_link
 from nightlatch.app.portal.session import SignedOut, enter, redeem_link
 from nightlatch.app.prompt import push as prompt
 from nightlatch.app.prompt.leave import leave_prompt
-from nightlatch.app.prompt.open import open_prompt
-from nightlatch.app.prompt.session import Visit
 from nightlatch.app.prompt.setup import begin_setup, codes_saved, finish_setup
 from nightlatch.app.prompt.view import Stage, view_codes, view_prompt
 from nightlatch.app.push.messages import NewPairing
@@ -31,39 +27,14 @@ from nightlatch.domain.records import FactorStatus
 from nightlatch.domain.time import SECOND
 from nightlatch.ports.store import UserKey
 from tests.support.phones import PushPhone
-from tests.support.ports import OPERATOR, SITE, World
-from tests.support.push_app import CONTEXT, Held, hold, paired
-
-BACK = "https://bank.example/back"
+from tests.support.ports import SITE, World
+from tests.support.push_app import BACK, CONTEXT, Held, hold, hosted, paired, returning, visiting
 
 
 @pytest.fixture
 async def maya(each_world: World) -> Held:
     """On each kind of database."""
     return await hold(each_world)
-
-
-async def hosted(maya: Held) -> Visit:
-    """A browser at the hosted prompt of a sign-in."""
-    new = NewAuthentication(user="maya", context=CONTEXT, return_url=BACK, state="state")
-    return await visiting(maya.world, await authenticate(maya.world.ports, maya.bank, new))
-
-
-async def visiting(world: World, begun: Any) -> Visit:
-    """A browser that opened a prompt."""
-    ticket = parse_qs(urlsplit(begun.prompt_url).query)["ticket"][0]
-    secret = await open_prompt(world.ports, Visit(begun.id, None), ticket, CONTEXT.ip)
-    return Visit(begun.id, secret)
-
-
-async def returning(world: World) -> Caller:
-    """An application that people come back to."""
-    from nightlatch.app.applications.by_key import caller_by_key
-    from nightlatch.app.applications.create import create_application
-    from nightlatch.app.messages import NewApplication
-
-    new = NewApplication(name="shop", scopes=["admin"], return_urls=[BACK], first_factor="pwd")
-    return await caller_by_key(world.ports, (await create_application(world.ports, OPERATOR, new)).api_key)
 
 
 async def test_the_prompt_shows_the_number_and_how_it_stands(maya: Held) -> None:

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from nightlatch.app.applications.by_key import caller_by_key
+from nightlatch.app.applications.create import create_application
 from nightlatch.app.authenticate import authenticate
 from nightlatch.app.challenge import open_challenge
 from nightlatch.app.context import Caller
 from nightlatch.app.factors.activate import activate_factor
 from nightlatch.app.factors.enroll import enroll_factor
-from nightlatch.app.messages import Activation, ContextIn, NewAuthentication, NewChallenge, NewFactor
+from nightlatch.app.messages import (
+    Activation,
+    AuthenticationAnswer,
+    ContextIn,
+    NewApplication,
+    NewAuthentication,
+    NewChallenge,
+    NewFactor,
+)
+from nightlatch.app.prompt.open import open_prompt
+from nightlatch.app.prompt.session import Visit
 from nightlatch.app.push.caller import Phone
 from nightlatch.app.push.challenges import list_challenges
 from nightlatch.app.push.messages import NewPairing
@@ -22,9 +35,10 @@ from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.records import Factor
 from nightlatch.ports.store import UserKey
 from tests.support.phones import PushPhone
-from tests.support.ports import SITE, World
+from tests.support.ports import OPERATOR, SITE, World
 
 CONTEXT = ContextIn(ip="192.0.2.1", user_agent="Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0")
+BACK = "https://bank.example/back"
 
 NTFY = {"ntfy": "https://ntfy.example/up"}
 
@@ -91,3 +105,23 @@ async def hold(world: World) -> Held:
     phone = await paired(world, enrolled.enrollment, subscription=NTFY)
     await activate_factor(world.ports, bank, "maya", enrolled.id, Activation())
     return Held(world, bank, phone)
+
+
+async def returning(world: World) -> Caller:
+    """An application that people come back to."""
+    new = NewApplication(name="shop", scopes=["admin"], return_urls=[BACK], first_factor="pwd")
+    return await caller_by_key(world.ports, (await create_application(world.ports, OPERATOR, new)).api_key)
+
+
+async def visiting(world: World, begun: AuthenticationAnswer) -> Visit:
+    """A browser that opened a prompt."""
+    assert begun.prompt_url is not None
+    ticket = parse_qs(urlsplit(begun.prompt_url).query)["ticket"][0]
+    secret = await open_prompt(world.ports, Visit(begun.id, None), ticket, CONTEXT.ip)
+    return Visit(begun.id, secret)
+
+
+async def hosted(maya: Held) -> Visit:
+    """A browser at the hosted prompt of a sign-in."""
+    new = NewAuthentication(user="maya", context=CONTEXT, return_url=BACK, state="state")
+    return await visiting(maya.world, await authenticate(maya.world.ports, maya.bank, new))
