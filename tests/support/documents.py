@@ -18,20 +18,19 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager, suppress
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.support import journeys
 from tests.support.installation import WITHIN
+from tests.support.kept import free_port
 
 ROOT = Path(__file__).parents[2]
 EXECUTABLE = ("sh", "console", "python")
@@ -101,7 +100,7 @@ class Reader:
     """Somebody who follows a page in an empty directory. ``names`` is what Python blocks defined."""
 
     folder: Path
-    ports: dict[str, str] = field(default_factory=lambda: dict(zip(PORTS, _free_ports(len(PORTS)), strict=True)))
+    ports: dict[str, str] = field(default_factory=lambda: dict(zip(PORTS, _free_ports(), strict=True)))
     environment: dict[str, str] = field(default_factory=dict)
     names: dict[str, Any] = field(default_factory=lambda: {"__name__": "page"})
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -248,11 +247,8 @@ def _trimmed(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
-def _free_ports(count: int) -> list[str]:
-    """Ports that nobody listens on, below those that systems hand out: no other test gets one of them meanwhile."""
-    found: dict[str, None] = {}
-    while len(found) < count:
-        port = 20_000 + secrets.randbelow(12_000)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            found[str(port)] = None
+def _free_ports() -> list[str]:
+    found: set[str] = set()
+    while len(found) < len(PORTS):
+        found.add(str(free_port()))
     return list(found)

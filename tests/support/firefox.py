@@ -14,6 +14,8 @@ from typing import Any
 
 from marionette_driver.marionette import Marionette  # type: ignore[import-untyped]  # ships no types
 
+from tests.support.kept import free_port
+
 COMMAND = "firefox-esr"
 SECONDS_TO_START = 60
 
@@ -23,7 +25,7 @@ def firefox(profile: Path, push_url: str) -> Iterator[Any]:
     """A browser that may notify, and is told of pushes by ``push_url``."""
     program = shutil.which(COMMAND)
     assert program is not None, f"{COMMAND} is missing: apt-get install --no-install-recommends {COMMAND}"
-    port = _free_port()
+    port = free_port()
     preferences = {
         "marionette.port": port,
         "dom.push.serverURL": push_url,
@@ -56,12 +58,6 @@ def firefox(profile: Path, push_url: str) -> Iterator[Any]:
     finally:
         process.terminate()
         process.wait(20)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -1,6 +1,7 @@
 """Start a server under the keeper, wait until it answers, stop it."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -56,11 +57,15 @@ def new_folder(name: str) -> Path:
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port on 127.0.0.1 that was free a moment ago.
+
+    It lies below those that systems hand out: until it is used, and while its server is down, nobody else gets it.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def keep(command: Sequence[str | Path], folder: Path, *, owner: int, ready: Callable[[], bool]) -> Kept:
