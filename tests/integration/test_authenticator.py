@@ -12,6 +12,7 @@ import pytest
 from nightlatch.testing import CONTEXT, Server, nightlatch
 from nightlatch_client import Nightlatch, Refused
 from nightlatch_client.authenticator import Authenticator
+from tests.support.codes import shows
 
 __all__ = ["nightlatch"]
 
@@ -46,7 +47,7 @@ def test_a_sign_in_is_approved_by_its_number(nightlatch: Server) -> None:
     with phone:
         attempt, number = asked(nightlatch, "pia", factor)
         (waiting,) = phone.waiting(wait=5)
-        assert (waiting.application, waiting.action, number in str(waiting.asked)) == ("tests", "login", False)
+        assert (waiting.application, waiting.action, shows(str(waiting.asked), number)) == ("tests", "login", False)
         assert phone.approve(waiting, number) == "approved"
         assert phone.approve(waiting, number) == "expired"
         with Nightlatch(nightlatch.url, nightlatch.api_key, application=nightlatch.application) as mfa:

@@ -25,8 +25,9 @@ def test_a_phone_reads_a_picture(nightlatch: Server) -> None:
     nightlatch.call("POST", "/v1/users", {"username": "bea"})
     enrollment = nightlatch.call("POST", "/v1/users/bea/factors", {"kind": "totp"})["enrollment"]
     png = base64.b64decode(enrollment["qr_png"].partition(",")[2])
-    at_once = Phone().scan(png)
-    assert at_once.code() == Phone().scan(enrollment["uri"]).code()
+    pictured, written = Phone().scan(png), Phone().scan(enrollment["uri"])
+    # A period may end between the two: then the second code of the one is the first of the other.
+    assert {pictured.code(), pictured.code()} & {written.code(), written.code()}
 
 
 def test_the_client_signs_somebody_in(nightlatch: Server) -> None:

@@ -148,9 +148,8 @@ class Kept:
 
 async def read_kept(database: Database) -> Kept:
     """Read it once every event has its place; the sequence must have no gap and name each event once."""
-    for _ in range(100):
-        if await database.read(_count_queued) == 0:
-            break
+    deadline = time.monotonic() + WITHIN
+    while await database.read(_count_queued) and time.monotonic() < deadline:  # noqa: ASYNC110 (it lies in there)
         await asyncio.sleep(0.1)
     return await database.read(_kept)
 
@@ -188,7 +187,7 @@ def check(kept: Kept, answers: list[Answer], people: list[Person]) -> None:
     for person in people:
         _check_counters(kept, person)
         accepted = [answer.code for answer in answers if answer.person is person and answer.said == "approved"]
-        pressed = {person.code_of(press): press for press in range(person.presses)}
+        pressed = {person.code_of(press): press for press in reversed(range(person.presses))}
         last = max((pressed[code] for code in accepted), default=0)
         assert kept.states[person.factor].counter > last
         if len(pressed) == person.presses:  # no two presses share a code, so that a second use would be one too many

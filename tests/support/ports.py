@@ -48,11 +48,13 @@ from nightlatch.app.users.create import create_user
 from nightlatch.domain.factors import hotp, totp
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.factors.otpauth import OtpauthUri, parse
+from nightlatch.domain.factors.seed import encode_secret
 from nightlatch.domain.policy.defaults import DEFAULT_VERSION
 from nightlatch.domain.records import POLICY_ROOT, PolicyVersion
 from nightlatch.domain.time import SECOND
 from nightlatch.ports.directory import EventFilter
 from nightlatch.ports.store import Change, Outcome
+from tests.support.codes import distinct_secret
 
 START = 1_766_000_000 * SECOND
 SITE = Site(public_url="https://mfa.example", issuer="Example", ntfy_servers=("https://ntfy.example",))
@@ -94,8 +96,10 @@ class Phone:
         return hotp.code_at(self.scanned.secret, self.scanned.counter + self.presses - 1, self.scanned.digits)
 
     def wrong(self) -> str:
-        """A code of the right form that is not right now, nor a period to either side."""
+        """A code of the right form that is not right now, nor a period to either side, nor in the presses to come."""
         right = {self.code(offset) for offset in (-1, 0, 1)}
+        first = self.scanned.counter + self.presses
+        right |= {hotp.code_at(self.scanned.secret, first + ahead, self.scanned.digits) for ahead in range(100)}
         return next(code for code in (f"{n:0{self.scanned.digits}d}" for n in range(9)) if code not in right)
 
 
@@ -120,6 +124,8 @@ class World:
 
     async def begun(self, caller: Caller, user: str, kind: FactorKind = FactorKind.TOTP, **fields: str) -> Phone:
         """A pending factor, scanned."""
+        if kind is FactorKind.HOTP:
+            fields.setdefault("secret", encode_secret(distinct_secret()))
         enrolled = await enroll_factor(self.ports, caller, user, NewFactor(kind=kind, **fields))  # type: ignore[arg-type]
         return Phone(self.clock, enrolled.id, parse(enrolled.enrollment.uri))
 

@@ -22,6 +22,7 @@ from nightlatch.domain.factors import hotp, totp
 from nightlatch.domain.factors.parameters import TotpParameters
 from nightlatch.domain.factors.seed import encode_secret
 from nightlatch.domain.time import SECOND
+from tests.support.codes import distinct_secret
 from tests.support.installation import Installation, Server
 from tests.support.postgres import PostgresServer
 
@@ -149,7 +150,7 @@ class Client:
 
     async def begun(self, person: Person, kind: str = "totp", **fields: Any) -> Person:
         """A pending factor with a secret of the person's own."""
-        person.secret, person.presses = secrets.token_bytes(20), 0
+        person.secret, person.presses = distinct_secret(), 0
         new = {"kind": kind, "secret": encode_secret(person.secret)} | fields
         person.factor = (await self.made(f"/v1/users/{person.id}/factors", new))["id"]
         return person
