@@ -10,12 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
+from sqlalchemy import Connection, func, select, text
 
 from nightlatch.adapters.sql.engine import Database, open_database
 from nightlatch.adapters.sql.migrate import migrate_database
 from nightlatch.adapters.sql.store import SqlStore
+from nightlatch.adapters.sql.tables import EVENTS, FACTOR_STATE, ROOTS
 from nightlatch.domain import ids
 from nightlatch.domain.factors.base import FactorKind
 from nightlatch.domain.records import (
@@ -168,3 +171,30 @@ async def count_one_more(store: SqlStore, username: str) -> Outcome:
     moved = msgspec.structs.replace(state, counter=state.counter + 1)
     events = (an_event(seen.user, data={"counter": moved.counter}),)
     return await store.commit(Change(root=seen.user.id, expected=seen.version, puts=(moved,), events=events))
+
+
+async def until_somebody_waits(connection: asyncpg.Connection) -> None:
+    """Until another session of this database waits for a lock of ours."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.timeout(30):
+        while not await connection.fetchval(waiting):
+            await asyncio.sleep(0.02)
+            await connection.execute("SELECT pg_stat_clear_snapshot()")  # or a transaction sees what it saw first
+
+
+def check_whole(connection: Connection) -> tuple[dict[str, int], int]:
+    """Each person's version, counter and events tell of the same number of changes; versions by root, and all events."""
+    counted = select(EVENTS.table.c.user_id, func.count().label("n")).group_by(EVENTS.table.c.user_id).subquery()
+    statement = (
+        select(ROOTS.c.id, ROOTS.c.version, FACTOR_STATE.table.c.counter, func.coalesce(counted.c.n, 0))
+        .join(FACTOR_STATE.table, FACTOR_STATE.table.c.user_id == ROOTS.c.id)
+        .outerjoin(counted, counted.c.user_id == ROOTS.c.id)
+    )
+    versions, events = {}, 0
+    for root, version, counter, told in connection.execute(statement):
+        assert version - 1 == counter + 1 == told, (root, version, counter, told)
+        versions[root] = version
+        events += told
+    queued = connection.execute(text("SELECT count(*) FROM audit_queue")).scalar_one()
+    assert queued == events
+    return versions, events
