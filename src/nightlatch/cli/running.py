@@ -73,10 +73,30 @@ def _run_workers(settings: Settings, sock: socket.socket) -> int:
     say(f"Nightlatch is at {settings.public_url}")
     config = _config(settings, partial(create_app, settings, parent=os.getpid()), factory=True)
     config.workers = settings.workers
-    supervisor = Multiprocess(config, sockets=[sock])
+    supervisor = _Supervisor(config, sockets=[sock])
     supervisor.run()
     failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
     return UNUSABLE if failed else 0
+
+
+class _Supervisor(Multiprocess):
+    """Hears at once of a worker that ends while it is asked whether it is well.
+
+    uvicorn keeps the worker's end of that pipe open in the parent too. So the parent would wait for the whole of
+    ``SECONDS_TO_ANSWER``, and meanwhile neither replace the worker nor stop.
+    """
+
+    def init_processes(self) -> None:
+        super().init_processes()
+        self._leave_their_ends()
+
+    def keep_subprocess_alive(self) -> None:
+        super().keep_subprocess_alive()
+        self._leave_their_ends()
+
+    def _leave_their_ends(self) -> None:
+        for process in self.processes:
+            process.child_conn.close()
 
 
 def _config(settings: Settings, app: object, *, factory: bool = False) -> uvicorn.Config:
