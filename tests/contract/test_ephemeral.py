@@ -19,7 +19,8 @@ from nightlatch.ports.ephemeral import Ephemeral
 from tests.support.ports import SetClock
 from tests.support.valkey import start as start_valkey
 
-TTL = SECOND // 2
+TTL = 2 * SECOND
+"""Real time with Valkey, and a busy machine takes its time between two calls."""
 
 
 @dataclass

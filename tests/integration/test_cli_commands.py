@@ -147,7 +147,7 @@ def test_what_is_not_there_is_said_so(sqlite: Installation) -> None:
 def test_an_operator_does_not_go_round_the_owners_approval(sqlite: Installation) -> None:
     with sqlite.serving() as server:
         key = sqlite.made("app", "create", "bank", "--scope", "admin")["api_key"]
-        call = httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {key}"})
+        call = httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {key}"}, timeout=60)
         call.post("/v1/users", json={"username": "maya"})
         factor = call.post("/v1/users/maya/factors", json={"kind": "hotp"}).json()
         code = subprocess.run(
@@ -293,7 +293,7 @@ def test_every_command_helps_and_shows_examples(sqlite: Installation) -> None:
 @pytest.mark.requirement("X6")
 def test_the_demo_listens_on_this_machine_only_and_no_other_server_has_it(sqlite: Installation) -> None:
     with sqlite.serving() as server:
-        assert httpx.get(server.url + "/demo").status_code == 404
+        assert httpx.get(server.url + "/demo", timeout=60).status_code == 404
     log = sqlite.folder.parent / "demo.log"
     sqlite.environ["NIGHTLATCH_HOST"] = "0.0.0.0"
     process = sqlite.start("demo", "--port", "0", log=log)

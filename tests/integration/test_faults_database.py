@@ -128,13 +128,15 @@ async def test_connections_that_are_cut_under_load(breakable: Site, own_postgres
     with breakable.serving():
         async with breakable.calling() as client:
             async with loaded(client) as load:
-                for _ in range(8):
+                cuts, deadline = 0, time.monotonic() + WITHIN
+                while cuts < 8 or not any(answer.said == "unknown" for answer in load.answers):
+                    assert time.monotonic() < deadline
+                    cuts += 1
                     await asyncio.sleep(0.25)
                     name = breakable.database_url.rpartition("/")[2]
                     cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
                     await asyncio.to_thread(own_postgres.sql, cut)
                 await load.heard(20, "approved")
-            assert any(answer.said == "unknown" for answer in load.answers)
             async with breakable.rows() as rows:
                 check(await read_kept(rows), load.answers, load.people)
 
@@ -203,7 +205,7 @@ async def test_an_sqlite_file_that_somebody_else_writes_for_long(tmp_path: Path)
                 )
                 assert told(answers) == {"unavailable": len(answers)}
                 # Nobody waits for those before them one after the other.
-                assert time.monotonic() - started < 12
+                assert time.monotonic() - started < 20
                 assert (await client("GET", f"/v1/users/{people[0].id}")).status_code == 200
             finally:
                 other.execute("ROLLBACK")

@@ -93,9 +93,10 @@ async def test_a_gateway_is_killed_in_the_middle_and_the_next_one_delivers(sqlit
                 process.send_signal(signal.SIGKILL)
                 later = [await site.becomes(await message, *SENT) for message in queued]
                 assert "office" in {message.gateway for message in later}
-                arrived = {text for _, _, text in network.texts()}
                 by_office = [message for message in later if message.gateway == "office"]
-                assert len(arrived) >= len(by_office) > 0
+                async with asyncio.timeout(30):
+                    while len({text for _, _, text in network.texts()}) < len(by_office):  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)  # Kannel says yes before it sends
                 async with Smsc(port=port).running() as back:
                     async with asyncio.timeout(60):
                         while not back.taken:
@@ -108,7 +109,7 @@ async def test_all_gateways_down_nothing_is_marked_as_sent(sqlite_url: str, tmp_
     port = free_port()
     configuration = carrier(port) + office(f"http://127.0.0.1:{free_port()}/cgi-bin/sendsms")
     async with sms_site(sqlite_url, tmp_path / "site", configuration, BOTH) as site:
-        message = await site.text(ttl=3 * SECOND)
+        message = await site.text(ttl=5 * SECOND)
         async with asyncio.timeout(20):
             while not (await site.becomes(message, MessageStatus.WAITING, MessageStatus.EXPIRED)).error:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
@@ -119,7 +120,7 @@ async def test_all_gateways_down_nothing_is_marked_as_sent(sqlite_url: str, tmp_
             await asyncio.sleep(2)
             assert back.taken == []
         assert not await told(site, "message:sent")
-        assert await site.counted("nightlatch_messages_total") == {("sms", "DE", "", "expired"): 1}
+        await site.counts("nightlatch_messages_total", {("sms", "DE", "", "expired"): 1})
 
 
 @pytest.mark.parametrize("early", [False, True])
@@ -131,7 +132,7 @@ async def test_receipts_come_before_and_after_the_answer(database_url: str, tmp_
             for message in messages:
                 await site.becomes(message, MessageStatus.DELIVERED)
             assert len(await told(site, "message:delivered")) == 5
-            assert (await site.counted("nightlatch_messages_total"))["sms", "DE", "carrier", "delivered"] == 5
+            await site.counts("nightlatch_messages_total", {("sms", "DE", "carrier", "delivered"): 5})
         assert len(smsc.taken) == 5
 
 
@@ -206,7 +207,10 @@ url = "{api.url}"
 fields = {{ to = "{{to}}", text = "{{text}}", id = "{{id}}", callback = "{{receipts}}" }}
 """
         secrets = {"NIGHTLATCH_SMS__API__RECEIPT_SECRET": "receipt-secret"}
-        async with sms_site(sqlite_url, tmp_path / "site", configuration, secrets) as site, httpx.AsyncClient() as http:
+        async with (
+            sms_site(sqlite_url, tmp_path / "site", configuration, secrets) as site,
+            httpx.AsyncClient(timeout=30) as http,
+        ):
             message = await site.text()
             await site.becomes(message, MessageStatus.SENT)
             url = f"{site.url}/v1/sms/receipts/api"
@@ -249,7 +253,7 @@ async def test_a_server_of_its_own_takes_receipts_for_the_gateways_of_its_settin
     gateway = {"KIND": "kannel", "URL": "http://127.0.0.1:9/cgi-bin/sendsms", "USERNAME": USER, "PASSWORD": PASSWORD}
     variables = {f"NIGHTLATCH_SMS__OFFICE__{name}": text for name, text in gateway.items()}
     with Installation(tmp_path / "data", environ=variables).serving() as server:
-        async with httpx.AsyncClient(base_url=server.url) as http:
+        async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:
             forged = await http.get("/v1/sms/receipts/office", params={"id": "msg_1", "mac": "0", "status": "1"})
             assert (forged.status_code, forged.json()["code"]) == (403, "forbidden")
             assert (await http.get("/v1/sms/receipts/nobody")).status_code == 404

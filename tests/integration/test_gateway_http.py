@@ -113,7 +113,7 @@ async def test_any_api_may_tell_what_became_of_a_text() -> None:
 @pytest.mark.parametrize("kind", [twilio, vonage, template])
 async def test_an_answer_that_is_lost_leaves_it_uncertain(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hung, broken off or trickled; while one that never began is certain."""
-    monkeypatch.setattr(http, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(http, "CONNECT_SECONDS", 1.0)
     how = ""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -130,7 +130,7 @@ async def test_an_answer_that_is_lost_leaves_it_uncertain(kind: Any, monkeypatch
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     gateway = kind(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-    gateway._http = http.HttpSender(answer=0.2)
+    gateway._http = http.HttpSender(answer=0.5)
     for how, reason in (  # noqa: B007
         ("hang", "timeout"),
         ("break", "unreachable"),
@@ -209,7 +209,7 @@ async def test_only_a_clear_yes_lets_a_text_go() -> None:
 @pytest.mark.requirement("S8")
 async def test_a_veto_that_is_late_or_away_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
     """And says that it was."""
-    monkeypatch.setattr(http, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(http, "CONNECT_SECONDS", 1.0)
     server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     assert await HttpVeto(url, seconds=0.3).objection(NUMBER) == "veto_timeout"

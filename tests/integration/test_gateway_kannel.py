@@ -63,9 +63,9 @@ async def test_a_text_goes_through_kannel_and_its_report_comes_back(
         message = await site.text()
         stands = await site.becomes(message, MessageStatus.DELIVERED)
         assert (stands.gateway, stands.reference, stands.sealed) == ("office", message.id, None)
-        counted = await site.counted("nightlatch_messages_total")
-        assert counted == {("sms", "DE", "office", "sent"): 1, ("sms", "DE", "office", "delivered"): 1}
-        assert await site.counted("nightlatch_delivery_seconds_count") == {("sms", "office"): 1}
+        moved = dict.fromkeys((("sms", "DE", "office", "sent"), ("sms", "DE", "office", "delivered")), 1.0)
+        await site.counts("nightlatch_messages_total", moved)
+        await site.counts("nightlatch_delivery_seconds_count", {("sms", "office"): 1})
     assert ("Meridian", NUMBER, WORDS) in running.texts()
 
 
@@ -76,7 +76,7 @@ async def test_every_character_arrives(running: Kannel, words: str) -> None:
     before = len(running.texts())
     await gateway.send(a_text(words))
     await gateway.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while "".join(text for _, _, text in running.texts()[before:]) != words:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
@@ -127,7 +127,7 @@ async def test_over_http_a_forged_report_moves_nothing(running: Kannel, sqlite_u
     secrets = {"NIGHTLATCH_SMS__OFFICE__PASSWORD": PASSWORD}
     async with (
         sms_site(sqlite_url, tmp_path / "site", configuration(running), secrets) as site,
-        httpx.AsyncClient(base_url=site.url) as http,
+        httpx.AsyncClient(base_url=site.url, timeout=30) as http,
     ):
         message = await site.text()
         await site.becomes(message, MessageStatus.DELIVERED)

@@ -93,7 +93,7 @@ async def test_what_nobody_could_send_expires_by_itself(sqlite_url: str, tmp_pat
     gateway = Gateway()
     gateway.failure = refusal()
     async with serving(sqlite_url, tmp_path / "data", gateway) as opened:
-        await becomes(opened.ports, await queued(opened.ports, ttl=2 * SECOND), MessageStatus.EXPIRED)
+        await becomes(opened.ports, await queued(opened.ports, ttl=5 * SECOND), MessageStatus.EXPIRED)
     assert gateway.tried > 1
 
 

@@ -60,7 +60,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def described(served: Served) -> dict[GenerationMode, Any]:
     """The description as it is served; for good input with known things to ask for, which stay there."""
-    document = httpx.get(f"{served.url}/openapi.json").json()
+    document = httpx.get(f"{served.url}/openapi.json", timeout=60).json()
     for parameter in parameters_of(document):
         if parameter["name"] == "wait":
             parameter["schema"]["maximum"] = 0

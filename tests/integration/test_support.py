@@ -86,7 +86,7 @@ def test_servers_end_when_their_run_is_killed(tmp_path: Path) -> None:
         "server = postgres.start()\n"
         "said = f'{(server.kept.folder / \"pid\").read_text()} {server.kept.folder}'\n"
         f"pathlib.Path({str(told)!r}).write_text(said)\n"
-        "time.sleep(60)\n"
+        "time.sleep(600)\n"
     )
     without_run = {name: value for name, value in os.environ.items() if name not in (run.FOLDER, run.OWNER)}
     victim = subprocess.Popen([sys.executable, "-c", program], env=without_run, cwd=Path(__file__).parents[2])
@@ -121,7 +121,7 @@ def test_free_ports_are_free() -> None:
     assert free_port() > 1023
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Return when the condition holds; fail when it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():

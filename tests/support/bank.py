@@ -68,7 +68,7 @@ class Bank:
 
     def public_keys(self) -> KeySet:
         """What verifiers read."""
-        return KeySet.import_key_set(httpx.get(self.server.url + "/.well-known/jwks.json").json())
+        return KeySet.import_key_set(httpx.get(self.server.url + "/.well-known/jwks.json", timeout=30).json())
 
 
 class Presser:

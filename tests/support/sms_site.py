@@ -71,7 +71,7 @@ class SmsSite:
 
     async def counted(self, name: str) -> dict[tuple[str, ...], float]:
         """The samples of a metric by the values of their labels, in the order of the labels' names."""
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=30) as http:
             answer = await http.get(self.url + "/metrics", headers={"authorization": f"Bearer {METRICS_TOKEN}"})
         found = {}
         for family in text_string_to_metric_families(answer.text):
@@ -79,6 +79,12 @@ class SmsSite:
                 if sample.name == name:
                     found[tuple(value for _, value in sorted(sample.labels.items()))] = sample.value
         return found
+
+    async def counts(self, name: str, expected: Mapping[tuple[str, ...], float]) -> None:
+        """Wait until a metric has these samples, beside others: what is stored is counted a moment later."""
+        async with asyncio.timeout(20):
+            while not expected.items() <= (await self.counted(name)).items():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
 
 
 def sms_settings(
