@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Error, Route, expect
 
 from nightlatch.app.authenticate import authenticate
 from nightlatch.app.challenge import open_challenge
@@ -147,9 +149,9 @@ async def test_time_runs_out(desk: Screen, phone: Screen, served: Served) -> Non
     await set_up(desk, phone)
     await sign_in(desk)
     await phone.says("Signing in to Meridian Bank?")
+    phone.forgive("401")  # the clock of the server jumps, and the phone learns of it so
     served.clock.advance(121 * SECOND)
     await phone.says("Time ran out.")
-    phone.faults.clear()  # the note of a 401: the clock of the server jumped, and the phone learned of it so
     await phone.looks_right("authenticator-expired", waits=True)
     await desk.says("Time ran out.")
     await desk.looks_right("push-expired", waits=True)
@@ -158,6 +160,50 @@ async def test_time_runs_out(desk: Screen, phone: Screen, served: Served) -> Non
     await phone.page.fill("#number", await number_of(desk))
     await phone.press("Approve", exact=True)
     await desk.says("Good day, Maya Lindqvist.")
+
+
+async def test_a_wrong_clock_on_a_slow_line_removes_no_phone(desk: Screen, phone: Screen, served: Served) -> None:
+    """What is refused for its time is asked once more with the right one, however late the refusal came."""
+    await set_up(desk, phone)
+
+    async def slowly(route: Route) -> None:
+        await asyncio.sleep(2)  # the line
+        with suppress(Error):  # whoever asked has gone
+            await route.continue_()
+
+    await phone.page.route("**/v1/push/**", slowly)
+    phone.forgive("401")
+    async with phone.page.expect_response(lambda response: response.status == 401):
+        served.clock.advance(121 * SECOND)
+    await sign_in(desk)
+    await phone.says("Signing in to Meridian Bank?")
+
+
+async def test_an_answered_question_does_not_come_again(desk: Screen, phone: Screen) -> None:
+    """A list of what waits that was asked for before the answer, and comes after it, shows nothing."""
+    await set_up(desk, phone)
+    await sign_in(desk)
+    await phone.says("Signing in to Meridian Bank?")
+    listed, release, later = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def held(route: Route) -> None:
+        if release.is_set():
+            later.set()
+            return await route.continue_()
+        response = await route.fetch()
+        listed.set()
+        await release.wait()
+        await route.fulfill(response=response)
+
+    await phone.page.route("**/v1/push/challenges?*", held)
+    await listed.wait()
+    await phone.page.fill("#number", await number_of(desk))
+    await phone.press("Approve", exact=True)
+    await phone.says("Approved.")
+    release.set()
+    await later.wait()  # so what was held has been read
+    await expect(phone.page.get_by_text("Approved.")).to_be_visible()
+    await phone.page.unroute_all(behavior="ignoreErrors")
 
 
 async def test_the_portal_sets_up_proves_and_removes_phones(desk: Screen, phone: Screen) -> None:
@@ -183,11 +229,11 @@ async def test_the_portal_sets_up_proves_and_removes_phones(desk: Screen, phone:
     await desk.looks_right("portal-phone-setup", waits=True)
     await desk.press("Cancel")
     await desk.page.get_by_role("link", name="Change Approve on Pixel 8").click()
+    phone.forgive("401")  # which is how it hears that it was removed
     await desk.press("Remove")
     await desk.says("It's removed")
     await phone.press("Done")
     await phone.says("Removed: this phone lets nobody in here any more.")
-    phone.faults.clear()  # the browser's own note that the answer was 401
     await phone.looks_right("authenticator-removed", waits=True)
     await phone.press("Clear")
     await phone.says("Set up this phone.")
@@ -205,7 +251,8 @@ async def test_scripts_are_not_needed_where_somebody_signs_in(chromium: Browser,
         await phone.page.fill("#number", await number_of(desk))
         await phone.press("Confirm")
         await phone.says("Shall this phone tell you?")
-        await desk.press("I have entered it")
+        await desk.says("Your phone has answered.")  # at its next look
+        await desk.press("Turn on")
         await desk.says("Save your backup codes.")
 
 
@@ -238,7 +285,8 @@ async def test_the_phone_says_all_of_what_it_signs(desk: Screen, phone: Screen, 
     await phone.press("No", exact=True)
     await phone.press("I changed my mind")
     await phone.says("Nobody was let in.")
-    await ask_for("manage_factors")
     await phone.press("Done")
+    await phone.says("Nothing is waiting.")
+    await ask_for("manage_factors")
     await phone.says("Changing how you sign in, for bank of details?")
     assert await rows.count() == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.async_api import Browser, Page, expect
+import asyncio
+
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.support.screens import Served, oathtool, screen
 
@@ -51,6 +53,29 @@ async def test_a_keyboard_is_enough(chromium: Browser, served: Served) -> None:
         await page.keyboard.press("Enter")
         await visitor.says("Good day, Maya Lindqvist.")
         assert not visitor.faults
+
+
+async def test_who_is_quicker_than_the_scripts_keeps_the_focus(chromium: Browser, served: Served) -> None:
+    """The news in the heading takes the focus from nobody."""
+    async with screen(chromium, served) as visitor:
+        page, release = visitor.page, asyncio.Event()
+        await visitor.go("/demo")
+        await visitor.press("Sign in", exact=True)
+        await visitor.press("Set up now")
+        await page.fill("#code", oathtool(await visitor.picture_says(), served.clock))
+
+        async def late(route: Route) -> None:
+            await release.wait()
+            await route.continue_()
+
+        await page.route("**/shared/page*.js", late)
+        await visitor.press("Turn on", exact=True)
+        await visitor.says("Save your backup codes.")
+        saved = page.get_by_label("They're saved somewhere other than this phone")
+        await saved.focus()
+        release.set()
+        await expect(page.get_by_role("button", name="Copy")).to_be_visible()  # by the script
+        await expect(saved).to_be_focused()
 
 
 async def test_scripts_are_not_needed(chromium: Browser, served: Served) -> None:

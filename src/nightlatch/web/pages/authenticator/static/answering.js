@@ -57,7 +57,7 @@ async function send(flow, account, asked, slots, decision, number) {
     // While the platform asked, the time may have run out, or another sign-in taken the place of this one.
     if (!stands()) return flow.answering(false);
     const status = await answer(account, asked, decision, number, uv);
-    flow.over(screenOf(status, decision), slots);
+    flow.answered(asked, screenOf(status, decision), slots);
   } catch (error) {
     if (!(error instanceof Refused || error instanceof Unrecognized)) throw error;
     flow.answering(false);

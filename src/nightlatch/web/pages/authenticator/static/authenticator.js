@@ -16,9 +16,12 @@ const IDLE = new Set(["home", "expired", "approved", "denied", "wrong_number"]);
 let asking = null;
 let watching = null;
 
+const heard = new Set();
+
 const flow = {
   home,
   over,
+  answered,
   gone,
   // While an answer is under way, what waits may be gone before we hear of it.
   answering: (yes) => asking && (asking.answering = yes),
@@ -198,7 +201,7 @@ function settle(account, found) {
     return;
   }
   const busy = asking && asking.factor !== account.factor;
-  if (busy || asking?.nonce === found.nonce) return;
+  if (busy || asking?.nonce === found.nonce || heard.has(found.nonce)) return;
   if (!asking && !IDLE.has(showing())) return;
   asking = {
     factor: account.factor,
@@ -213,6 +216,12 @@ function settle(account, found) {
 function over(screen, slots) {
   asking = null;
   show(screen, { slots, acts: { done: () => home() } });
+}
+
+// The server has heard the answer. What was asked for before may still name the question: it does not come again.
+function answered(asked, screen, slots) {
+  heard.add(asked.nonce);
+  over(screen, slots);
 }
 
 async function gone(account) {

@@ -36,8 +36,9 @@ async function call(method, path, { body, account, signal } = {}) {
     if (error.name === "AbortError") throw error;
     throw new Refused(null);
   }
-  // An answer that was waited for may tell the time at which it was asked for.
-  if (Date.now() - sent < SOON) heardTime(answer.headers.get("date"));
+  // An answer that was waited for may tell the time at which it was asked for. Who has the wrong time is refused at once,
+  // however slow the line.
+  if (answer.status === 401 || Date.now() - sent < SOON) heardTime(answer.headers.get("date"));
   if (answer.ok) return answer.status === 204 ? null : answer.json();
   throw new Refused(answer.status, await answer.json().catch(() => ({})));
 }

@@ -78,9 +78,11 @@ export function countdown(element, clock = Date.now) {
 }
 
 function focusHeading() {
-  // After a form the news is in the heading, and is read out first; a field that asks for focus has it already.
+  // After a form the news is in the heading, and is read out first; a field that asks for focus has it already. Whoever
+  // was quicker than this script stays where they are.
   const heading = document.querySelector("[data-focus]");
-  if (heading && !document.querySelector("[autofocus]")) heading.focus();
+  const nowhere = document.activeElement === document.body;
+  if (heading && nowhere && !document.querySelector("[autofocus]")) heading.focus();
 }
 
 // A second press of the same button sends nothing new; going back makes the form usable again.
