@@ -37,6 +37,7 @@ async def test_on_ios_no_key_is_made_in_a_tab(chromium: Browser, served: Served,
         await tab.says("0123 4567 89AB CDEF GHJK MNPQ")
         assert tab.page.url == f"{served.url}/authenticator", "the code stays in no history"
         await tab.looks_right("authenticator-ios")
+        await tab.page.wait_for_function("document.querySelector('link[rel=manifest]').href.startsWith('data:')")
         cdp = await tab.page.context.new_cdp_session(tab.page)
         manifest = json.loads((await cdp.send("Page.getAppManifest"))["data"])
         assert manifest["start_url"] == f"{served.url}/authenticator#{CODE}"
@@ -68,6 +69,7 @@ async def test_without_a_connection_it_still_opens(desk: Screen, phone: Screen) 
     """With its accounts, and it says why nothing comes; nothing but its own files is kept."""
     await set_up(desk, phone)
     await phone.page.evaluate("navigator.serviceWorker.ready")
+    phone.forgive("net::ERR_INTERNET_DISCONNECTED")
     await phone.page.context.set_offline(True)
     await phone.page.reload()
     await phone.says("Nothing is waiting.")
@@ -78,7 +80,6 @@ async def test_without_a_connection_it_still_opens(desk: Screen, phone: Screen) 
     )
     assert "/authenticator" in kept
     assert all(path == "/authenticator" or path.startswith("/static/") for path in kept)
-    phone.faults.clear()  # what could not be loaded
     await phone.looks_right("authenticator-offline", waits=True)
     await phone.page.context.set_offline(False)
     await sign_in(desk)

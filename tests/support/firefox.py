@@ -18,6 +18,7 @@ from tests.support.kept import free_port
 
 COMMAND = "firefox-esr"
 SECONDS_TO_START = 60
+SECONDS_TO_END = 20
 
 
 @contextmanager
@@ -57,7 +58,11 @@ def firefox(profile: Path, push_url: str) -> Iterator[Any]:
             driver.delete_session()
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
