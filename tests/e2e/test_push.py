@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -177,6 +178,28 @@ async def test_a_wrong_clock_on_a_slow_line_removes_no_phone(desk: Screen, phone
         served.clock.advance(121 * SECOND)
     await sign_in(desk)
     await phone.says("Signing in to Meridian Bank?")
+
+
+async def test_one_refusal_removes_no_phone(desk: Screen, phone: Screen, served: Served) -> None:
+    """A server whose clock was just set refuses, and tells the old time for a moment more."""
+    await set_up(desk, phone)
+    phone.forgive("401")
+    old, refused = formatdate(served.clock.now() / SECOND, usegmt=True), asyncio.Event()
+
+    async def stale(route: Route) -> None:
+        with suppress(Error):  # whoever asked has gone
+            response = await route.fetch()
+            if response.status != 401 or refused.is_set():
+                return await route.fulfill(response=response)
+            refused.set()
+            await route.fulfill(response=response, headers=response.headers | {"date": old})
+
+    await phone.page.route("**/v1/push/**", stale)
+    served.clock.advance(121 * SECOND)
+    await refused.wait()
+    await sign_in(desk)
+    await phone.says("Signing in to Meridian Bank?")
+    await phone.page.unroute_all(behavior="ignoreErrors")
 
 
 async def test_an_answered_question_does_not_come_again(desk: Screen, phone: Screen) -> None:
