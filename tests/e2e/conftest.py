@@ -23,7 +23,7 @@ async def served(world: World) -> AsyncIterator[Served]:
 async def desk(chromium: Browser, served: Served, pictures: Path | None) -> AsyncIterator[Screen]:
     """The browser at the bank."""
     async with screen(chromium, served, pictures) as shown:
-        await shown.page.goto(f"{served.url}/demo", timeout=60_000)  # the first page makes thirty days of a past
+        await shown.go("/demo")
         yield shown
 
 

@@ -57,7 +57,7 @@ async def test_a_waiter_is_woken_by_the_answer(api: Api) -> None:
         answered = await over_http("POST", f"{path}/verifications", {"code": phone.code()})
         assert answered.json()["status"] == "approved"
         told = await waiting
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 2
         assert (told.status_code, told.json()["status"]) == (200, "approved")
 
 
@@ -67,7 +67,7 @@ async def test_a_waiter_is_told_pending_when_its_time_is_over(api: Api) -> None:
     async with serving(app) as (url, _), httpx.AsyncClient(base_url=url, timeout=30) as http:
         began = time.monotonic()
         told = await Application(bank.id, bank.key, http)("GET", f"{path}?wait=1", timeout=30)
-        assert 0.9 < time.monotonic() - began < 20
+        assert 0.9 < time.monotonic() - began < 5
         assert (told.status_code, told.json()["status"]) == (200, "pending")
 
 
@@ -79,7 +79,7 @@ async def test_a_waiter_whose_client_leaves_waits_no_more(api: Api) -> None:
             with pytest.raises(httpx.ReadTimeout):
                 await Application(bank.id, bank.key, http)("GET", f"{path}?wait=25", timeout=leaves)
         async with asyncio.timeout(20):
-            while server.server_state.tasks:  # noqa: ASYNC110
+            while server.server_state.tasks:  # noqa: ASYNC110 (uvicorn tells nobody)
                 await asyncio.sleep(0.05)
 
 
@@ -92,7 +92,7 @@ async def test_waiters_are_told_pending_when_the_server_stops(api: Api, heard: l
         began = time.monotonic()
         os.kill(os.getpid(), signal.SIGTERM)
         told = await waiting
-        assert time.monotonic() - began < 9
+        assert time.monotonic() - began < 3
         assert (told.status_code, told.json()["status"]) == (200, "pending")
     assert heard == [signal.SIGTERM]
 

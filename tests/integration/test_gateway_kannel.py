@@ -63,9 +63,10 @@ async def test_a_text_goes_through_kannel_and_its_report_comes_back(
         message = await site.text()
         stands = await site.becomes(message, MessageStatus.DELIVERED)
         assert (stands.gateway, stands.reference, stands.sealed) == ("office", message.id, None)
-        for became in ("sent", "delivered"):
-            await site.counts("nightlatch_messages_total", {("sms", "DE", "office", became): 1})
-        await site.counts("nightlatch_delivery_seconds_count", {("sms", "office"): 1})
+        counted = {("sms", "DE", "office", "sent"): 1, ("sms", "DE", "office", "delivered"): 1}
+        assert await site.counts("nightlatch_messages_total", counted) == counted
+        took = {("sms", "office"): 1}
+        assert await site.counts("nightlatch_delivery_seconds_count", took) == took
     assert ("Meridian", NUMBER, WORDS) in running.texts()
 
 

@@ -21,9 +21,7 @@ from tests.support.server import TIMEOUT, Client, Site, connected_workers
 WORKERS = 2
 ROUNDS = 12
 PROMPT = 0.1
-"""Seconds within which a waiter on another worker hears of an answer, at its best: machines have other work."""
-WOKEN = 1.0
-"""Seconds: who only looks again does so after half of five of them, as a rule."""
+"""Seconds within which a waiter on another worker hears of an answer."""
 TRYING = 60.0
 """Seconds: on a busy machine one worker serves long before the other."""
 
@@ -88,7 +86,7 @@ async def asked(pair: Apart, user: str, phone: PushPhone) -> tuple[str, dict[str
 
 
 async def test_an_answer_wakes_the_waiter_on_the_other_worker(two_workers: Site) -> None:
-    """Within a tenth of a second where nothing else goes on; and a phone that waits hears of the sign-in as fast."""
+    """Within a tenth of a second, as a rule; and a phone that waits hears of the sign-in as fast."""
     late: list[float] = []
     rung: list[float] = []
     async with apart(two_workers) as pair:
@@ -115,8 +113,8 @@ async def test_an_answer_wakes_the_waiter_on_the_other_worker(two_workers: Site)
         print(
             f"{what}: median {statistics.median(times) * 1000:.1f} ms, most {max(times) * 1000:.1f} ms after the answer"
         )
-        assert min(times) <= PROMPT
-        assert statistics.median(times) < WOKEN, "it was woken, and did not just look again"
+        assert statistics.median(times) <= PROMPT
+        assert max(times) < 1, "it was woken, and did not just look again"
 
 
 async def _timed(call: Any) -> tuple[float, Any]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -80,11 +81,12 @@ class SmsSite:
                     found[tuple(value for _, value in sorted(sample.labels.items()))] = sample.value
         return found
 
-    async def counts(self, name: str, expected: Mapping[tuple[str, ...], float]) -> None:
-        """Wait until a metric has these samples, beside others: what is stored is counted a moment later."""
+    async def counts(self, name: str, expected: Mapping[Any, float]) -> dict[tuple[str, ...], float]:
+        """All samples of a metric, once these are there: what is stored is counted a moment later."""
         async with asyncio.timeout(20):
-            while not expected.items() <= (await self.counted(name)).items():  # noqa: ASYNC110
+            while not expected.items() <= (found := await self.counted(name)).items():  # noqa: ASYNC110 (the server has it)
                 await asyncio.sleep(0.02)
+        return found
 
 
 def sms_settings(
