@@ -82,10 +82,12 @@ async def loaded(client: Client) -> AsyncIterator[Load]:
     people = list(await asyncio.gather(*(client.with_hotp() for _ in range(8))))
     load = Load(client, people, SEED)
     running = asyncio.create_task(load.run(tasks=12))
-    await load.heard(20, "approved")
-    yield load
-    load.stopping = True
-    await running
+    try:
+        await load.heard(20, "approved")
+        yield load
+    finally:
+        load.stopping = True
+        await running
 
 
 async def status_of(client: Client, path: str) -> int:
@@ -114,7 +116,7 @@ async def test_a_postgresql_that_stops_and_comes_back(
                 while_away = len(load.answers)
                 assert await status_of(client, "/healthz") == 200
                 assert await status_of(client, "/readyz") == 503
-                await load.heard(10, "unknown")
+                await load.heard(400, "unknown")  # long enough for people to be out of sight, were they to press on
                 assert {answer.said for answer in load.answers[while_away:]} == {"unknown"}
                 await asyncio.to_thread(start_again)
                 await load.heard(20, "approved")
