@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from nightlatch.adapters.delivery.http import LONGEST_ANSWER
 from nightlatch.adapters.delivery.push_apns import Apns
 from nightlatch.adapters.delivery.push_fcm import Fcm
 from nightlatch.adapters.delivery.push_ntfy import Ntfy
@@ -170,8 +171,8 @@ def test_a_bad_subscription_is_named(told: Any) -> None:
         subscription_of(told)
 
 
-async def test_fcm_gets_the_articles_fields(service: Listener) -> None:
-    """A token is fetched once by google-auth; the data fields are those that the article's app reads."""
+def fcm(service: Listener) -> Fcm:
+    """A sender for a project whose tokens and messages go to one service."""
     pem = rsa.generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     account = {
         "type": "service_account",
@@ -180,9 +181,14 @@ async def test_fcm_gets_the_articles_fields(service: Listener) -> None:
         "client_email": "push@demo.iam.gserviceaccount.com",
         "token_uri": f"{service.url}/token",
     }
+    return Fcm(account, url=service.url)
+
+
+async def test_fcm_gets_the_articles_fields(service: Listener) -> None:
+    """A token is fetched once by google-auth; the data fields are those that the article's app reads."""
     service.by_path["/token"] = Answer(200, b'{"access_token":"at","expires_in":3600,"token_type":"Bearer"}')
     service.answer = Answer(200, b'{"name":"projects/demo/messages/1"}')
-    sender = Fcm(account, url=service.url)
+    sender = fcm(service)
     assert (await sender.send(message("device-token"))).reference == "projects/demo/messages/1"
     await sender.send(message("device-token"))
     token, first, second = service.requests
@@ -197,6 +203,35 @@ async def test_fcm_gets_the_articles_fields(service: Listener) -> None:
     with pytest.raises(NotSent) as failure:
         await sender.send(message("device-token"))
     assert failure.value.gone
+    await sender.close()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"[" * 100_000,
+        b'{"access_token":"at","expires_in":3600,"padding":"' + b"x" * LONGEST_ANSWER + b'"}',
+        b"{}",
+        b'{"access_token":"at","expires_in":"soon"}',
+        b'{"access_token":"at","expires_in":1e300}',
+        b'{"access_token":"at","expires_in":[]}',
+        b'{"access_token":["at"],"expires_in":3600}',
+        '{"access_token":"\u00e4","expires_in":3600}'.encode(),
+        b'{"access_token":"a\\r\\nX-Evil: 1","expires_in":3600}',
+    ],
+    ids=lambda said: said[:40].decode("latin-1"),
+)
+async def test_fcm_sends_nothing_without_a_token(service: Listener, said: bytes) -> None:
+    """Whatever the token's endpoint answers, however long: not sent, and tried again later."""
+    service.by_path["/token"] = Answer(200, said)
+    sender = fcm(service)
+    with pytest.raises(NotSent, match="no_access_token") as failure:
+        await sender.send(message("device-token"))
+    assert not failure.value.permanent
+    assert {request.path for request in service.requests} == {"/token"}
     await sender.close()
 
 
