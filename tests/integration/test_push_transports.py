@@ -232,6 +232,8 @@ async def test_fcm_sends_nothing_without_a_token(service: Listener, said: bytes)
         await sender.send(message("device-token"))
     assert not failure.value.permanent
     assert {request.path for request in service.requests} == {"/token"}
+    service.by_path["/token"] = Answer(200, b'{"access_token":"at","expires_in":3600}')
+    await sender.send(message("device-token"))
     await sender.close()
 
 

@@ -68,6 +68,7 @@ class Fcm:
                     raise NotSent("no_access_token") from None
             token = self._credentials.token
             if not (isinstance(token, str) and token.isascii() and token.isprintable()):
+                self._credentials.token = None  # or it would be kept for as long as it says
                 raise NotSent("no_access_token")
             return token
 
