@@ -115,16 +115,14 @@ class Load:
     def _code(self, person: Person, dice: random.Random) -> str:
         """Mostly right; at times wrong, or one that was sent before. Who got no answer tries that code again: whoever
         pressed on for as long as a server is away would be out of its sight when it is back (T8)."""
-        last = next((answer for answer in reversed(self.answers[-200:]) if answer.person is person), None)
-        if last and last.said == "unknown":
-            return last.code
+        before = [answer for answer in self.answers[-200:] if answer.person is person]
+        if before and before[-1].said == "unknown":
+            return before[-1].code
         chance = dice.random()
         if chance < 0.2:
             return person.wrong()
-        if chance < 0.3:
-            before = [answer.code for answer in self.answers[-200:] if answer.person is person]
-            if before:
-                return dice.choice(before)
+        if chance < 0.3 and before:
+            return dice.choice(before).code
         return person.press()
 
     _ways = (_in_one_call, _in_one_call, _in_a_sign_in)

@@ -66,11 +66,7 @@ class Fcm:
                     await asyncio.to_thread(self._credentials.refresh, request)
                 except _NO_TOKEN:
                     raise NotSent("no_access_token") from None
-            token = self._credentials.token
-            if not (isinstance(token, str) and token.isascii() and token.isprintable()):
-                self._credentials.token = None  # or it would be kept for as long as it says
-                raise NotSent("no_access_token")
-            return token
+            return str(self._credentials.token)
 
 
 def _message(message: PushMessage, token: str) -> dict[str, Any]:
@@ -117,10 +113,16 @@ class _Request(transport.Request):
         try:
             answer = asyncio.run_coroutine_threadsafe(asked, self._loop).result(_LONGEST_SECONDS)
         except (NotSent, TimeoutError) as error:
-            raise exceptions.TransportError(type(error).__name__) from None  # type: ignore[no-untyped-call]
-        if not isinstance(answer.json(), dict):  # google-auth would stumble over it
-            raise exceptions.TransportError("no_object")  # type: ignore[no-untyped-call]
+            raise exceptions.TransportError(type(error).__name__) from None  # type: ignore[no-untyped-call]  # as below
+        said = answer.json()
+        # google-auth would stumble over the one, and keep the other for as long as it says.
+        if not isinstance(said, dict) or (answer.good and not _fits_a_header(said.get("access_token"))):
+            raise exceptions.TransportError("unusable")  # type: ignore[no-untyped-call]  # theirs is untyped
         return _Response(answer)
+
+
+def _fits_a_header(token: object) -> bool:
+    return isinstance(token, str) and token.isascii() and token.isprintable()
 
 
 class _Response(transport.Response):
